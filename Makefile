@@ -65,22 +65,22 @@ sandbox-down: .venv/.ready ## delete the sandbox; asks first, unless FORCE=1
 
 test: offline e2e ## all tests but those that run nightly
 
-offline: .venv/.ready ## the tests that need no local cloud
+offline: .venv/.ready node_modules/.ready ## the tests that need no local cloud
 	@pytest --ignore tests/e2e --ignore tests/site --numprocesses 2 --dist loadgroup -m "not nightly"
 
-coverage: .venv/.ready ## show the branches that tests without the local cloud do not cover
+coverage: .venv/.ready node_modules/.ready ## show the branches that tests without the local cloud do not cover
 	@pytest --ignore tests/e2e --ignore tests/site --numprocesses 2 --dist loadgroup --cov
 
-unit: .venv/.ready ## tests without the local cloud, a browser and the exhaustive ones: fast, for every change
+unit: .venv/.ready node_modules/.ready ## tests without the local cloud, a browser and the exhaustive ones: fast, for every change
 	@pytest --ignore tests/e2e --ignore tests/site --ignore tests/console --numprocesses 2 --dist loadgroup -m "not exhaustive and not nightly"
 
-e2e: .venv/.ready .venv/ministack/.ready .venv/compatibility/.ready ## tests of the deployed stack, on a local cloud of their own
+e2e: .venv/.ready node_modules/.ready .venv/ministack/.ready .venv/compatibility/.ready ## tests of the deployed stack, on a local cloud of their own
 	@pytest tests/e2e -m "not nightly" --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-nightly: .venv/.ready .venv/ministack/.ready ## the tests that make test leaves out because they take many minutes
+nightly: .venv/.ready node_modules/.ready .venv/ministack/.ready ## the tests that make test leaves out because they take many minutes
 	@pytest -m nightly --numprocesses 2 --dist loadgroup
 
-fuzz: .venv/.ready ## search for inputs that break the property tests: make fuzz MINUTES=60
+fuzz: .venv/.ready node_modules/.ready ## search for inputs that break the property tests: make fuzz MINUTES=60
 	@end=$$((60 * $(or $(MINUTES),10))); \
 	while pytest --ignore tests/e2e -m hypothesis --hypothesis-profile fuzz --numprocesses 2 --timeout 3600; do \
 		((SECONDS < end)) || exit 0; \
@@ -92,13 +92,13 @@ torture: .venv/.ready .venv/ministack/.ready ## inject faults into the deployed 
 compatibility: .venv/.ready .venv/ministack/.ready .venv/compatibility/.ready ## try other people's clients and write docs/compatibility.md; SOURCE as in make models
 	@python -m tests.compatibility $(if $(SOURCE),--source "$(SOURCE)")
 
-mutants: .venv/.ready ## break the code on purpose and check that a test fails: make mutants ONLY="part of a name"
+mutants: .venv/.ready node_modules/.ready ## break the code on purpose and check that a test fails: make mutants ONLY="part of a name"
 	@python -m tests.mutants $(if $(ONLY),"$(ONLY)")
 
 pr: ## everything that a pull request must pass, as CI runs it, in 20 minutes
 	@.ci/run
 
-check: .venv/.ready .venv/docs/.ready ## lint, types, documentation, definitions and templates
+check: .venv/.ready node_modules/.ready .venv/docs/.ready ## lint, types, documentation, definitions and templates
 	@$(MAKE) --jobs 4 --output-sync check-code check-console check-docs check-site check-definitions check-local check-dev check-prod check-sandbox
 
 check-code:
@@ -136,7 +136,7 @@ models: .venv/.ready ## write the models again: make models SOURCE=<a checkout o
 	@python -m catalogue "$(SOURCE)"
 	@python docs/generate_models.py
 
-pictures: .venv/.ready .venv/ministack/.ready ## take the console's pictures for a release, on the local cloud that make up started
+pictures: .venv/.ready node_modules/.ready .venv/ministack/.ready ## take the console's pictures for a release, on the local cloud that make up started
 	@python -m tests.pictures
 
 bench: .venv/.ready .venv/ministack/.ready .venv/bench/.ready ## compare with the peers: docs/performance.md; QUICK=1 takes three minutes and writes nothing
@@ -151,7 +151,7 @@ fmt: .venv/.ready ## format the code
 	@test -n "$(PYTHON)" || { echo "Promptreel needs Python 3.11 or newer: install python3 and try again." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Promptreel needs Python 3.11 or newer, and $(PYTHON) is older: set PYTHON=/path/to/python3." >&2; exit 1; }
-	@echo "Setting up .venv with $$("$(PYTHON)" --version), once: about a minute"
+	@echo "Setting up .venv with $$("$(PYTHON)" --version), once: about half a minute"
 	@echo "  the package installer: about 5 s ..."
 	@test -x .venv/bin/python || "$(PYTHON)" -m venv .venv \
 		|| { echo "Python could not make a virtual environment: install its venv package (Debian: python3-venv)." >&2; exit 1; }
@@ -159,7 +159,12 @@ fmt: .venv/.ready ## format the code
 	@echo "  the Python packages: about 20 s ..."
 	@VIRTUAL_ENV=.venv uv pip sync --quiet --require-hashes requirements/dev.txt
 	@VIRTUAL_ENV=.venv uv pip install --no-deps --no-build-isolation --quiet -e .
-	@echo "  the Node packages, for the CDK CLI: about 20 s ..."
+	@echo "  the Node packages of a deployment: about 5 s ..."
+	@npm ci --omit=dev --silent --no-audit --no-fund
+	@touch $@
+
+node_modules/.ready: package-lock.json .venv/.ready
+	@echo "Setting up the Node packages of the tests and checks: about 20 s ..."
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 

@@ -1,72 +1,75 @@
 """Compare every measurement with its peers in one run, and write docs/performance.md: `python -m bench`.
 
-Each section is a module with `measure` (returns results that JSON can hold), `page` (formats them in Markdown) and
-`plots` (draws them as SVG files). A run with `--quick` takes three minutes, prints its results and writes nothing.
+The results of each part are stored in docs/performance/ once it is measured. If a part fails, the others continue; the
+command ends with an error, and `python -m bench PART` measures that part again. `python -m bench --page` writes the
+page again from the stored results. A run with `--quick` takes three minutes, prints its results and writes nothing.
 """
 
 import argparse
 import os
 import platform
-import shutil
+import subprocess
 import sys
 import time
-from datetime import date
-from importlib import import_module
+import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.report import PARTS, assemble, module, store
 from local.settings import isolate
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "performance.md"
-PLOTS = ROOT / "docs" / "performance"
-SECTIONS = ("archive", "waiting", "creates", "cold_start", "cost", "scale")
-
-HEAD = """# Performance
-
-`make bench` writes this page. A single run measures everything, and alternates between Promptreel and its peers.
-Ratios apply to other machines as well, seconds do not. Numbers are medians, with the lowest and highest in brackets.
-"""
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="measure less of everything and write no page")
-    parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help=f"only these, and no page: {', '.join(SECTIONS)}"
-    )
+    parser.add_argument("--quick", action="store_true", help="measure less of everything and write nothing")
+    parser.add_argument("--page", action="store_true", help="measure nothing: write the page from the stored results")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="write there instead of docs/, even with --quick")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"measure only these: {', '.join(PARTS)}")
     arguments = parser.parse_args()
-    if unknown := set(arguments.sections) - set(SECTIONS):
-        parser.error(f"{', '.join(sorted(unknown))} is not a section. Choose from {', '.join(SECTIONS)}.")
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"{', '.join(sorted(unknown))} is not a part. Choose from {', '.join(PARTS)}.")
+    # Matplotlib is installed with the peers, so that tests need not install it. Our own packages take precedence.
+    sys.path += map(str, (ROOT / ".venv" / "bench").glob("lib/python*/site-packages"))
     isolate(os.environ)
-    is_whole = not (arguments.quick or arguments.sections)
-    start = time.monotonic()
-    parts = [HEAD]
-    if is_whole:
-        # Matplotlib is installed with the peers, so that tests need not install it. Our own packages take precedence.
-        sys.path += map(str, (ROOT / ".venv" / "bench").glob("lib/python*/site-packages"))
-        shutil.rmtree(PLOTS, ignore_errors=True)
-        PLOTS.mkdir()
-    for name in arguments.sections or SECTIONS:
-        section = import_module(f"bench.{name}")
-        results = section.measure(arguments.quick)
-        parts.append(section.page(results))
-        _say(parts[-1])
-        if is_whole:
-            parts += [
-                f"![{plot.stem.replace('_', ' ')}](performance/{plot.name})\n" for plot in section.plots(results, PLOTS)
-            ]
-    minutes = (time.monotonic() - start) / 60
-    parts.insert(1, _where(minutes))
-    _say(parts[1])
-    if is_whole:
-        PAGE.write_text("\n".join(parts), "utf-8")
+    into = arguments.into or (None if arguments.quick else ROOT / "docs")
+    failed = [] if arguments.page else measure(arguments.parts or PARTS, arguments.quick, into)
+    if into:
+        failed += [part for part in assemble(into / "performance.md") if part not in failed]
+    if failed:
+        sys.stderr.write(f"No new results of {', '.join(failed)}. Run `python -m bench {' '.join(failed)}` again.\n")
+    return 1 if failed else 0
 
 
-def _where(minutes: float) -> str:
-    cores = os.cpu_count()
+def measure(parts: tuple[str, ...] | list[str], is_quick: bool, into: Path | None) -> list[str]:
+    """Measure one part after the other, and print and store its results. Return the parts that failed."""
+    run, failed = _run(), []
+    for part in parts:
+        _say(f"\n=== {part} ===\n")
+        start = time.monotonic()
+        try:
+            results = module(part).measure(is_quick)
+            seconds = time.monotonic() - start
+            if into:
+                store(into / "performance", part, {"run": run, "seconds": seconds, "results": results})
+            _say(module(part).page(results))
+            _say("".join(row.line() for row in module(part).section(results).rows))
+            _say(f"{part}: {seconds:.0f} s")
+        except Exception:  # noqa: BLE001 - the other parts are measured all the same
+            _say(f"{part} failed after {time.monotonic() - start:.0f} s.")
+            sys.stderr.write(traceback.format_exc())
+            failed.append(part)
+    return failed
+
+
+def _run() -> str:
+    """Return when and where this run is."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return (
-        f"Run of {date.today().isoformat()}: {minutes:.0f} minutes on {cores} cores, "  # noqa: DTZ011 - as the reader's
-        f"{platform.system()} {platform.machine()}, {platform.python_implementation()} {platform.python_version()}.\n"
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit or 'unknown'}, {os.cpu_count()} cores, "
+        f"{platform.system()} {platform.machine()}, {platform.python_implementation()} {platform.python_version()}"
     )
 
 
@@ -76,4 +79,4 @@ def _say(text: str) -> None:
 
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "client")]
-    main()
+    sys.exit(main())

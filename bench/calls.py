@@ -45,7 +45,7 @@ class Invocation:
     @property
     def write_units(self) -> float:
         """DynamoDB's write request units."""
-        return sum(map(_write_units, self.calls))
+        return sum(map(write_units, self.calls))
 
     @property
     def read_units(self) -> float:
@@ -84,7 +84,8 @@ def _price(service: str, operation: str) -> tuple[str, float]:
             return service, 0
 
 
-def _write_units(call: Mapping[str, Any]) -> float:
+def write_units(call: Mapping[str, Any]) -> float:
+    """Return the write request units of a call."""
     if call["service"] != "dynamodb" or call["operation"] not in WRITES:
         return 0
     times = 2 if call["operation"] == "TransactWriteItems" else 1
@@ -92,19 +93,20 @@ def _write_units(call: Mapping[str, Any]) -> float:
     for write in call["writes"]:
         old, new = write["old"], write["new"]
         units += times * max(1, math.ceil(max(size(old), size(new)) / 1024))
-        key, indexes = _table_of(old or new or {})
-        units += sum(_index_units(index, key, old, new) for index in indexes)
+        key, indexes = table_of(old or new or {})
+        units += sum(index_units(index, key, old, new) for index in indexes)
     return units
 
 
-def _table_of(item: Typed) -> tuple[str, tuple[Index, ...]]:
+def table_of(item: Typed) -> tuple[str, tuple[Index, ...]]:
     """Return the key and the indexes of the table that contains the item."""
     if KEY in item:
         return KEY, INDEXES
     return (BATCH_KEY, (BATCHES_BY_OWNER,)) if BATCH_KEY in item else ("pk", ())
 
 
-def _index_units(index: Index, key: str, old: Typed | None, new: Typed | None) -> int:
+def index_units(index: Index, key: str, old: Typed | None, new: Typed | None) -> int:
+    """Return the write request units that a changed item costs in an index."""
     before, after = _projected(index, key, old), _projected(index, key, new)
     if before == after:
         return 0

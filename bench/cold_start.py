@@ -22,11 +22,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench.recording import record
+from bench.report import Row, Section
 from infra.code import FunctionsCode
 from infra.layer import Layer
 
 ROOT = Path(__file__).parents[1]
 GOALS = defaultdict(lambda: 1.3, api=1.9, ingest=1.5, accept_row=1.5)
+ROOM_GOAL = 0.35
 ROOMS = (  # modules that need neither an AWS client nor a connection
     "core.models",
     "core.models.validation",
@@ -37,7 +39,8 @@ ROOMS = (  # modules that need neither an AWS client nor a connection
     "core.provider.waiting",
 )
 BARE = ("submit", "api")  # also started without bytecode
-RUNS, QUICK_RUNS = 7, 2
+RUNS, QUICK_RUNS = 5, 1
+PATIENCE_SECONDS = 24 * 3600
 CREATE = "/v2/video/generations"
 DONE: dict[str, Any] = {"status": 200, "headers": {}, "body": "{}"}
 CREATED: dict[str, Any] = {"status": 200, "headers": {}, "body": json.dumps({"id": "x", "status": "queued"})}
@@ -121,10 +124,33 @@ def measure(quick: bool = False) -> dict[str, Any]:
     return {"runs": dict(runs), "functions": sorted(first), "layer_bytes": sizes[0], "code_bytes": sizes[1]}
 
 
+def section(results: dict[str, Any]) -> Section:
+    """Return this part of docs/performance.md."""
+    starts = {name: median(_ratio(results, f"function {name}", f"floor {name}", 0)) for name in results["functions"]}
+    slowest = max(starts, key=lambda name: starts[name] / GOALS[name])
+    rooms = {room: median(_ratio(results, f"room {room}", "s3", 0)) for room in ROOMS}
+    worst = max(rooms, key=lambda room: rooms[room])
+    because = (
+        "The rest of the time goes to Powertools' logger, our own code and, where requests are validated, jsonschema."
+    )
+    rows = (
+        Row(f"`{slowest}`, the function that is closest to its goal", starts[slowest], None, GOALS[slowest], because),
+        Row("`submit`", starts["submit"], None, GOALS["submit"], because),
+        Row("median of all functions", median(starts.values()), None, GOALS[""], because),
+        Row(f"import of `{worst}` ÷ import of boto3 with an S3 client", rooms[worst], None, ROOM_GOAL, because),
+    )
+    text = (
+        "The time of the import and the first call of a function in a fresh process, divided by the time in which "
+        "plain boto3 makes the same calls.",
+        "So 1.00 is a function without any code of ours, and there is no other peer.",
+    )
+    return Section("Cold start", text, rows)
+
+
 def page(results: dict[str, Any]) -> str:
-    """Return this section of docs/performance.md."""
+    """Return all tables."""
     lines = [
-        "## Cold start",
+        "# Cold start",
         "",
         "The time of the import and first call of each function in a fresh process ÷ the time of its floor. The",
         "floor makes the same calls with plain boto3, and with requests if the function calls the provider. Both",
@@ -141,7 +167,7 @@ def page(results: dict[str, Any]) -> str:
             missed.append(name)
     lines += ["", _missed(missed), ""]
     lines += [
-        "The import of modules that need no AWS client ÷ the import of boto3 plus an S3 client (goal: 0.35):",
+        f"The import of modules that need no AWS client ÷ the import of boto3 plus an S3 client (goal: {ROOM_GOAL}):",
         "",
         "| module | wall | CPU |",
         "|---|---|---|",
@@ -218,6 +244,8 @@ def _run(program: str, played: dict[str, Any], packages: list[Path], file: Path 
     recorded = played.get("environment", {})
     environment = {name: value for name, value in recorded.items() if not name.startswith(("PYTHON", "RECORD"))}
     environment |= {"PYTHONPATH": os.pathsep.join(map(str, packages)), "PYTHONDONTWRITEBYTECODE": "1"}
+    if "POLL_GIVE_UP_SECONDS" in environment:  # the recorded job may be minutes old by now
+        environment["POLL_GIVE_UP_SECONDS"] = str(PATIENCE_SECONDS)
     environment.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     done = subprocess.run(
         [sys.executable, "-S", "-c", program, *([str(file)] if file else [])],

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from bench.calls import Invocation, invocation_of
-from bench.waiting import usual_stage
+from bench.production import production
 from core.generation import Generation, Source, Status, Submission, iso
 from core.slots.table import Slot, SlotsTable
 from local.services import throw_away
@@ -99,12 +99,9 @@ class _Recorded:
         return found
 
     def _be_as_patient_as_in_production(self) -> None:
-        """Poll as rarely as in production, in an account with the usual concurrency.
-
-        The local stage polls sooner and more often.
-        """
-        stage = usual_stage()
-        prod = {**vars(stage), "poll_stay_seconds": stage.stay_seconds}
+        """Poll as rarely as in production. The local stage polls sooner and more often."""
+        stage = production()
+        prod = vars(stage) | {"poll_stay_seconds": stage.stay_seconds}
         lambdas = self.cloud.aws("lambda")
         for function in self._functions():
             variables = function["Environment"]["Variables"]

@@ -82,6 +82,6 @@ def add_bytecode(target: Path, python: str, loaded_from: str) -> None:
     if that version is not installed.
     """
     # Unchecked, because the files have other modification times on Lambda.
-    command = [python_for(python), "-m", "compileall", "-qq", "-s", str(target), "-p", loaded_from]
+    command = [python_for(python), "-m", "compileall", "-qq", "-j", "0", "-s", str(target), "-p", loaded_from]
     command += ["--invalidation-mode", "unchecked-hash", str(target)]
     subprocess.run(command, check=False)  # noqa: S603 - a module that does not compile is never imported

@@ -14,11 +14,13 @@ from core.generation import Generation, Status
 from core.records.ledger import Ledger
 from local.services import is_simulator
 from local.settings import Checkout, LocalCloudError, say
+from local.simulator.control import SimulatorControl
 from local.stack import Stack, client
 
 MODEL, SECONDS = "google/veo-3.1-t2v-fast", 4  # the shortest duration, in case it costs money
 DEFAULT_PROMPT = "A paper boat drifting down a rainy street at dusk"
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
+SIMULATED_SECONDS = 2.0  # the simulator takes 6 s otherwise, which a first look need not wait for
 PATIENCE_SECONDS = 30 * 60.0
 ANNOUNCEMENT_SECONDS = 60.0
 
@@ -33,13 +35,15 @@ def demo(checkout: Checkout, stack: Stack, prompt: str, *, is_verbose: bool) -> 
     If verbose, show the whole announcement.
     """
     simulated = is_simulator(stack.provider_url)
+    if simulated:
+        SimulatorControl(stack.provider_url).script(prompt, seconds=SIMULATED_SECONDS)
     say(f'\nPrompt: "{prompt}" ({MODEL})')
     if not simulated:
         say(f"The provider is {stack.provider_url}. It is a real provider and charges for this video.")
     ledger = Ledger(client("dynamodb", stack.aws_endpoint_url), stack.table_name, lambda: datetime.now(UTC))
     sent_at = datetime.now(UTC)
     generation_id = _call(stack, "POST", json={"model": MODEL, "prompt": prompt, "duration": SECONDS})["id"]
-    say(f"Generation {generation_id}" + (", about 10 s" if simulated else ""))
+    say(f"Generation {generation_id}" + (", about 5 s" if simulated else ""))
     try:
         ended = Watch(
             sent_at,

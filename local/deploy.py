@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,16 @@ def deploy(checkout: Checkout, ministack: Process, provider_url: str, *, is_synt
     """Deploy the stack of the checkout. Raise LocalCloudError with the CLI's error if that fails."""
     wanted = _what_is_deployed(checkout, provider_url)
     deployed = _deployed_path(checkout)
-    (checkout.state / "deploy.log").unlink(missing_ok=True)
     if not deployed.exists():
-        # Run in a directory without cdk.json: otherwise the CLI would synthesize the app and ignore the result.
-        _cdk(checkout, ministack, checkout.state, ["bootstrap", f"aws://{ACCOUNT}/{REGION}"])
+        with ThreadPoolExecutor() as both:  # neither needs the other, and each takes seconds
+            # Run in a directory without cdk.json: otherwise the CLI would synthesize the app and ignore the result.
+            bootstrap = ["bootstrap", f"aws://{ACCOUNT}/{REGION}"]
+            begun = [both.submit(_cdk, checkout, ministack, checkout.state, bootstrap)]
+            if not is_synthesized:
+                begun.append(both.submit(synthesize, checkout, ministack, provider_url))
+        for one in begun:
+            one.result()
+        is_synthesized = True
     deployed.write_text(json.dumps(wanted | {"content": None}))
     _cdk(
         checkout,
@@ -93,9 +100,9 @@ def _assembly(checkout: Checkout) -> Path:
 
 
 def _cdk(checkout: Checkout, ministack: Process, cwd: Path, arguments: list[str]) -> None:
-    log = checkout.state / "deploy.log"
+    log = checkout.state / f"{arguments[0]}.log"
     command = [str(checkout.tool("node_modules/.bin/cdk")), *arguments, "--no-notices", "--no-color", "--ci"]
-    with log.open("a") as output:
+    with log.open("w") as output:
         ended = subprocess.run(  # noqa: S603 - our own command, without a shell
             command,
             cwd=cwd,

@@ -9,9 +9,10 @@ This file works around these faults of ministack 1.5.33:
 - `startExecution.sync` accepts a name that is already in use.
 - The HTTP API passes a domain name to functions that only works with DNS, and not the protocol of the request.
 
-`local/function_processes.py` limits how many functions run concurrently, `local/state.py` keeps the state on disk and
-starts interrupted executions again, `local/permissions.py` corrects the checks of policies, and `local/root.py` offers
-the HTTP API at the root of the host. All of this runs in ministack's own environment.
+`local/function_processes.py` limits how many functions run concurrently, `local/memory.py` limits what is remembered,
+`local/state.py` keeps the state on disk and starts interrupted executions again, `local/permissions.py` corrects the
+checks of policies, and `local/root.py` offers the HTTP API at the root of the host. All of this runs in ministack's own
+environment.
 """
 
 import json
@@ -29,6 +30,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from local.function_processes import bound_functions
 from local.guard import refusal, shows_video
 from local.inside import OK, ask_states, service
+from local.memory import bound_memory
 from local.permissions import know_tasks_and_events
 from local.root import at_root
 from local.state import App, Receive, Send, State
@@ -143,6 +145,7 @@ def main() -> object:
         (400, {}, json.dumps({"__type": "ExecutionAlreadyExists", "message": "An execution with this name exists."})),
     )
     bound_functions()
+    bound_memory()
     know_tasks_and_events()
     state = State(Path(os.environ["STATE_DIR"]))
     state.keep()

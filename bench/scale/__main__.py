@@ -1,6 +1,7 @@
 """Measure throughput and scale: `python -m bench.scale [--quick]`.
 
-`--rows 10000`, `--owners 40 --jobs 50` or `--rush 200 10000` runs a single measurement.
+`--rows 10000`, `--owners 40 --jobs 50` or `--rush 200 10000` runs a single measurement. `--rates 1 10` simulates these
+rates against AWS's quotas, as docs/scale.md shows them.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import json
 import sys
 
 from bench import scale
-from bench.scale import cloud, slots
+from bench.scale import ceilings, cloud, slots
 
 
 def main() -> None:
@@ -21,7 +22,12 @@ def main() -> None:
         "--rush", type=int, nargs=2, metavar=("LIMIT", "JOBS"), help="only this many jobs for this many slots"
     )
     parser.add_argument("--keep", action="store_true", help="keep the result of a single measurement for the page")
+    parser.add_argument("--rates", type=float, nargs="+", metavar="RATE", help="only the simulation, of jobs a second")
     arguments = parser.parse_args()
+    if arguments.rates:
+        simulated = {f"{rate:g}": ceilings.simulate(rate) for rate in arguments.rates}
+        sys.stdout.write(json.dumps(simulated, indent=2) + "\n")
+        return
     if arguments.rows or arguments.owners or arguments.rush:
         if arguments.rush:
             name, found = f"rush{arguments.rush[1]}", slots.rush(*arguments.rush)

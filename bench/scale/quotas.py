@@ -1,82 +1,120 @@
-"""Calculate which limit a rate of jobs reaches first: AWS's published quotas and our own, given what a job needs.
+"""List the limits that more jobs a second meet: AWS's published quotas, the rates of one partition, and our own.
 
-AWS's limits are from the quota pages of Step Functions, Lambda and DynamoDB, for the regions with the lower values and
-without an increase. New accounts start with lower limits for Lambda and transitions. One job needs 7 transitions, about
-30 s of functions (most of it a check that keeps polling, see the section on waiting), one write of its keys in the
-index by_owner, and 4 of its watch.
+AWS's quotas are those of its pages as of November 2026, for an account and a region, without an increase. A second
+number is for regions with lower quotas.
 """
 
 from dataclasses import dataclass
 
-RATES = (10, 100, 1000)  # jobs a minute
-FUNCTION_SECONDS = 30
-BUDGET_A_SECOND = 40  # creates, as bench/creates.py measures with 100 callers
-PROVIDER_SECONDS = 45  # veo2, 5 seconds of video
+_DOCS = "https://docs.aws.amazon.com"
+API_GATEWAY = f"{_DOCS}/apigateway/latest/developerguide/limits.html"
+DYNAMODB = f"{_DOCS}/amazondynamodb/latest/developerguide/ServiceQuotas.html"
+PARTITIONS = f"{_DOCS}/amazondynamodb/latest/developerguide/bp-partition-key-design.html"
+EVENTBRIDGE = f"{_DOCS}/eventbridge/latest/userguide/eb-quota.html"
+LAMBDA = f"{_DOCS}/lambda/latest/dg/gettingstarted-limits.html"
+S3 = f"{_DOCS}/AmazonS3/latest/userguide/optimizing-performance.html"
+SECRETS = f"{_DOCS}/secretsmanager/latest/userguide/reference_limits.html"
+SNS = f"{_DOCS}/general/latest/gr/sns.html"
+SQS = f"{_DOCS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"
+STEP_FUNCTIONS = f"{_DOCS}/step-functions/latest/dg/service-quotas.html"
+OURS = "ours"
 
 
 @dataclass(frozen=True)
-class Limit:
-    """`allowed` jobs per second, or concurrent jobs if `seconds` says how long a job counts."""
+class Quota:
+    """`rate` is a number a second, or a number at once. `use` names what a job uses of it in ceilings.py."""
 
+    part: str
     name: str
-    allowed: float
-    needed: float  # of one job: per job, or at the same time
-    then: str  # what to change when it is reached
-    seconds: float = 1.0
+    rate: float
+    use: str
+    source: str
+    then: str  # what to change when it is met
+    elsewhere: float | None = None  # in the regions with the lowest quota, if it differs
+    burst: float = 0.0  # of the token bucket, if it is larger than the rate
+    can_be_raised: bool = True
+    at_once: bool = False
 
-    @property
-    def jobs_a_minute(self) -> float:
-        """Return the rate that reaches the limit."""
-        return 60 * self.allowed / (self.needed * self.seconds)
 
-
-def limits(*, in_flight: int, granted_a_second: float) -> list[Limit]:
-    """Return the limits, lowest first.
-
-    A job's transitions and Lambda seconds are from bench's sections on waiting and costs.
-    """
-    found = [
-        Limit(
-            f"`in_flight_limit` = {in_flight}, ours",
-            in_flight,
-            1,
-            "raise it to what the provider allows: 0.75 slots for each job a minute",
-            PROVIDER_SECONDS,
-        ),
-        Limit(
-            "Lambda, concurrent executions of a new account: 10",
-            10,
-            1,
-            "ask for an increase, and set `account_concurrency`, as `promptreel doctor` says",
-            FUNCTION_SECONDS,
-        ),
-        Limit("Lambda, concurrent executions: 1,000", 1000, 1, "ask for an increase", FUNCTION_SECONDS),
-        Limit(
-            f"slots granted, by one caller at a time: {granted_a_second:.0f} a second, ours",
-            granted_a_second,
-            1,
-            "a second stack with a key of its own, or slots split into shards",
-        ),
-        Limit(
-            f"creates, each a transaction on the deployment's budget: {BUDGET_A_SECOND} a second, ours",
-            BUDGET_A_SECOND,
-            1,
-            "a second stack, or the budget split into shards",
-        ),
-        Limit("Step Functions, StateTransition: 800 a second", 800, 7, "ask for an increase"),
-        Limit("Step Functions, StartExecution: 150 a second", 150, 1, "ask for an increase"),
-        Limit("Step Functions, SendTaskSuccess: 300 a second", 300, 1, "ask for an increase"),
-        Limit(
-            "DynamoDB, one partition of the index by_owner, all jobs one owner's: 1,000 write units a second",
-            1000,
-            1,
-            "several owners; else shard the index by day",
-        ),
-        Limit(
-            "DynamoDB, the one partition of the index by_watch: 1,000 write units a second",
-            1000,
-            4,
-            "shard the index",
-        ),
-    ]
-    return sorted(found, key=lambda one: one.jobs_a_minute)
+RAISE = "ask AWS for an increase"
+QUOTAS = (
+    Quota("API Gateway", "requests", 10_000, "requests", API_GATEWAY, RAISE, elsewhere=2_500, burst=5_000),
+    Quota("Lambda", "concurrent executions, new account", 10, "functions", LAMBDA, RAISE, at_once=True),
+    Quota("Lambda", "concurrent executions", 1_000, "functions", LAMBDA, RAISE, at_once=True),
+    Quota("Step Functions", "StartExecution", 300, "starts", STEP_FUNCTIONS, RAISE, elsewhere=150, burst=1_300),
+    Quota(
+        "Step Functions", "state transitions", 5_000, "transitions", STEP_FUNCTIONS, RAISE, elsewhere=800, burst=5_000
+    ),
+    Quota("Step Functions", "SendTaskSuccess", 500, "resumptions", STEP_FUNCTIONS, RAISE, elsewhere=300, burst=3_000),
+    Quota(
+        "Step Functions",
+        "DescribeExecution",
+        15,
+        "visits",
+        STEP_FUNCTIONS,
+        "ask AWS for an increase; until then the sweep repairs interrupted jobs later, and nothing is lost",
+        elsewhere=10,
+        burst=300,
+    ),
+    Quota("Step Functions", "open executions", 1_000_000, "executions", STEP_FUNCTIONS, RAISE, at_once=True),
+    Quota("DynamoDB", "write units of a table", 40_000, "write units", DYNAMODB, RAISE),
+    Quota("DynamoDB", "read units of a table", 40_000, "read units", DYNAMODB, RAISE),
+    Quota(
+        "DynamoDB",
+        "write units of one partition: the index `by_watch`",
+        1_000,
+        "by_watch",
+        PARTITIONS,
+        "split the key `watch` into shards, which the sweep reads in turn",
+        can_be_raised=False,
+    ),
+    Quota(
+        "DynamoDB",
+        "write units of one partition: the index `by_done`",
+        1_000,
+        "by_done",
+        PARTITIONS,
+        "split the day into hours",
+        can_be_raised=False,
+    ),
+    Quota(
+        "DynamoDB",
+        "write units of one partition: the queue",
+        1_000,
+        "queue",
+        PARTITIONS,
+        "DynamoDB splits it by owner by itself; a single owner's part stays in one",
+        can_be_raised=False,
+    ),
+    Quota(
+        "DynamoDB",
+        "write units of one partition: the learned times of a model",
+        1_000,
+        "learned",
+        PARTITIONS,
+        "learn from a sample of the jobs",
+        can_be_raised=False,
+    ),
+    Quota(
+        "S3",
+        "PUT, COPY, POST and DELETE of a prefix",
+        3_500,
+        "puts",
+        S3,
+        "S3 splits the prefix by itself",
+        can_be_raised=False,
+    ),
+    Quota("SNS", "publishes of standard topics", 30_000, "announcements", SNS, RAISE, elsewhere=300),
+    Quota("SQS", "messages in flight", 120_000, "messages", SQS, RAISE, at_once=True),
+    Quota("EventBridge", "PutEvents", 10_000, "announcements", EVENTBRIDGE, RAISE, elsewhere=600, burst=10_000),
+    Quota("EventBridge", "invocations of targets", 18_750, "targets", EVENTBRIDGE, RAISE, elsewhere=750),
+    Quota(
+        "Secrets Manager",
+        "GetSecretValue",
+        10_000,
+        "secrets",
+        SECRETS,
+        "keep the key longer in each function",
+        can_be_raised=False,
+    ),
+)

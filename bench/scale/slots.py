@@ -146,6 +146,24 @@ def queue(waiting: int, owners: int) -> dict[str, Any]:
     }
 
 
+def granted_a_second(free: int, waiting: int, owners: int) -> float:
+    """Return how many slots are granted a second, with DynamoDB's usual latencies, if so many are free at once."""
+    dynamodb, stepfunctions = DynamoDB(KEYS, {}), _StepFunctions()
+    admission = _admission(dynamodb, stepfunctions, free)
+    for number in range(waiting):
+        one = _generation(f"owner{number % owners}", number)
+        admission.table.wait(Waiting.of(one))
+        stepfunctions.tokens[one.generation_id] = threading.Event()
+        admission.ledger.add(one)
+        admission.ledger.wait_with(one.run, one.generation_id)
+    last = Slot(0, "holder", "owner0", START)
+    dynamodb.put_item(**admission.table._new(last))
+    dynamodb.reset_counts()
+    admission.release(last.holder)
+    seconds = sum(count * SECONDS.get(name, 0.0) for name, count in dynamodb.calls.items())
+    return len(list(admission.table.held())) / seconds
+
+
 def _admission(dynamodb: Any, stepfunctions: Any, limit: int) -> Admission:
     ledger = Ledger(dynamodb, "generations", lambda: datetime.now(UTC))
     shortages = Shortages(dynamodb, "slots", ledger.now, Patience())

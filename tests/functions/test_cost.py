@@ -12,6 +12,7 @@ import pytest
 
 from bench.calls import Invocation, invocation_of
 from bench.hook.sitecustomize import Recorder
+from bench.scale.shared import Shared, shared
 from tests.support.functions import Cloud, call
 
 # For a single job: its calls to AWS, and DynamoDB's write and read units.
@@ -62,6 +63,17 @@ SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb BatchGetItem": 1,
     "dynamodb Query": 11,
     "dynamodb UpdateItem": 1,  # how many slots are held, and how many jobs wait
+}
+# The items, or partitions of an index, that a job of any owner writes to. They limit all jobs together (docs/scale.md).
+SHARED = {
+    "index by_done": Shared(writes=1, transactions=0, units=1),
+    "index by_watch": Shared(writes=3, transactions=2, units=4),
+    "money: scope/all": Shared(writes=1, transactions=1, units=2),  # what the deployment's budget holds
+    "slots: kinds": Shared(writes=1, transactions=0, units=1),
+    "slots: lease": Shared(writes=2, transactions=0, units=2),  # before and after a slot is granted
+    "slots: slot": Shared(writes=2, transactions=1, units=3),  # its slot; both jobs have the first
+    "slots: times": Shared(writes=1, transactions=0, units=1),
+    "slots: waiting": Shared(writes=2, transactions=1, units=3),  # its entry in the queue
 }
 TASK_TOKEN = "t" * 700  # the length of Step Functions' tokens
 
@@ -114,3 +126,28 @@ def test_a_sweep_with_nothing_to_do_makes_these_calls_and_no_others(cloud: Cloud
     [invocation] = map(invocation_of, recorder.lines)
     assert dict(invocation.operations) == SWEEP
     assert (invocation.write_units, invocation.read_units) == (1, 11)
+
+
+def run_job(cloud: Cloud, recorder: Recorder, owner: str) -> list[Invocation]:
+    """Run a job of an owner, and return its invocations."""
+    recorder.lines.clear()
+    recorder.begin("api")
+    body = {"model": "veo2", "prompt": "a boat"}
+    _, made = call(cloud.caller(owner), "POST", "/v2/video/generations", body=body)
+    recorder.end()
+    state = {"generation_id": made["id"]}
+    for function in ("admit", "submit", "check_status", "finalize"):
+        recorder.begin(function)
+        state = cloud.run(state, function, token=TASK_TOKEN)
+        recorder.end()
+    assert state["status"] == "completed"
+    return list(map(invocation_of, recorder.lines))
+
+
+def test_jobs_of_different_owners_write_to_these_items_and_partitions_and_no_others(
+    cloud: Cloud, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDEO_RULES", ": keep STANDARD")
+    cloud.invoke("sweep", {})  # it reads the prices
+    run_job(cloud, recorder, "zoe")  # the first of a model writes other items
+    assert shared(*[run_job(cloud, recorder, owner) for owner in ("ann", "bob")]) == SHARED

@@ -3,8 +3,28 @@
 from tests.mutants.mutant import Mutant
 
 _TESTS = "tests/unit/test_local_state.py"
+_MEMORY = "tests/unit/test_local_memory.py"
 
 MUTANTS = (
+    Mutant(
+        "The local cloud forgets the history of a running batch",
+        "local/memory.py",
+        """                if oldest["status"] == "RUNNING":
+                    begun.append(oldest)
+                else:
+                    oldest["events"].clear()
+""",
+        """                oldest["events"].clear()
+""",
+        noticed_by=f"{_MEMORY}::test_only_the_newest_histories_and_those_of_running_executions_are_kept",
+    ),
+    Mutant(
+        "The local cloud keeps the histories of executions that ran when they were too many",
+        "local/memory.py",
+        "                    begun.append(oldest)\n",
+        "                    continue\n",
+        noticed_by=f"{_MEMORY}::test_many_running_executions_keep_their_histories_until_they_end",
+    ),
     Mutant(
         "The local cloud's journal has no writes",
         "local/state.py",

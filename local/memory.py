@@ -1,0 +1,55 @@
+"""Bound what ministack remembers of executions and functions, so that a batch of any size needs the same memory.
+
+ministack 1.5.33 keeps the history of every execution and every line that a function logged in memory. A batch of 10,000
+rows needed 1.8 GiB for these. Here only the newest are kept. Executions themselves, records and files are kept, as they
+are on AWS. This module runs in ministack's own environment.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from local.inside import service
+
+HISTORIES = 500  # of the newest executions, and of all running ones
+LOG_LINES = 2000  # of each stream
+
+Execution = dict[str, Any]
+
+
+def bound_memory() -> None:
+    """Patch ministack before it starts."""
+    states, logs = service("stepfunctions"), service("cloudwatch_logs")
+    states._add_event = forgetting(states._add_event, HISTORIES)
+    logs._append_log_events = shortening(logs._append_log_events, LOG_LINES, logs._log_events_lock)
+
+
+def forgetting(add: Callable[..., Any], most: int) -> Callable[..., Any]:
+    """Return `add`, which adds an event to the history of an execution, and forget those of old executions."""
+    begun: deque[Execution] = deque()
+
+    def add_and_forget(execution: Execution, *event: Any) -> Any:
+        added = add(execution, *event)
+        if len(execution["events"]) == 1:
+            begun.append(execution)
+            for _ in range(min(2, len(begun) - most)):  # two for each new one, because some still run
+                oldest = begun.popleft()
+                if oldest["status"] == "RUNNING":
+                    begun.append(oldest)
+                else:
+                    oldest["events"].clear()
+        return added
+
+    return add_and_forget
+
+
+def shortening(append: Callable[..., Any], most: int, lock: threading.Lock) -> Callable[..., Any]:
+    """Return `append`, which adds lines to a stream of logs, and delete the oldest lines beyond `most`."""
+
+    def append_and_shorten(stream: dict[str, Any], lines: list[Any]) -> None:
+        append(stream, lines)
+        with lock:
+            del stream["events"][:-most]
+
+    return append_and_shorten
