@@ -21,7 +21,8 @@ PARTS = ("archive", "waiting", "creates", "cold_start", "cost", "scale", "local_
 
 HEAD = """# Performance
 
-`make bench` writes this page.
+This page is for developers and operators who compare Promptreel with other ways to wait for videos and to archive them.
+`make bench` writes it.
 It alternates between Promptreel and its peers, so ratios also hold on other machines; seconds do not.
 Numbers are medians.
 The best peer is the one with the best number in its row, whatever its other numbers are.
