@@ -157,7 +157,7 @@ def test_progress_does_not_include_a_later_part_that_arrives_meanwhile(
     def slow(check: Check) -> Any:
         noting.set()
         time.sleep(0.1)
-        return state.fget(check) if state.fget else None
+        return state.fget(check)
 
     def manner(_number: int, asked: Asked) -> Manner:
         if asked.first == PART:
@@ -165,7 +165,7 @@ def test_progress_does_not_include_a_later_part_that_arrives_meanwhile(
         return Manner()
 
     kept: list[dict[str, Any]] = []
-    state = Check.state
+    state: Any = Check.state
     monkeypatch.setattr(Check, "state", property(slow))
     monkeypatch.setattr(store_module, "KEEP_EVERY_SECONDS", 0.0)
     with hosting(VIDEO, manner) as host:
