@@ -15,7 +15,7 @@ from core.archive.download import Allowed, Connection, check_body, too_large
 from core.archive.flow import Flow
 from core.errors import VideoUnavailable
 
-CHUNK_BYTES = 256 << 10  # small enough to be in the processor's cache until they are hashed
+CHUNK_BYTES = 128 << 10  # small enough to be in the processor's cache until they are hashed
 _OK, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
 _DEAD = {401, 403, 404, 410}
 _BUSY = {429, 503}
