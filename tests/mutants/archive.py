@@ -153,4 +153,43 @@ MUTANTS = (
         "            pass\n",
         noticed_by="tests/unit/test_archive_parts.py::test_a_host_that_trickles_does_not_outlast_the_deadline",
     ),
+    Mutant(
+        "Another checksum of a small video is computed",
+        "functions/core/archive/store.py",
+        '                ChecksumSHA256=base64.b64encode(bytes.fromhex(check.sha256 or "")).decode(),\n',
+        "",
+        noticed_by="tests/unit/test_archive_parts.py::test_s3_compares_a_small_video_with_its_only_checksum",
+    ),
+    Mutant(
+        "A part is checked only after it was uploaded",
+        "functions/core/archive/transfer.py",
+        "        if self._passed == part.first:\n",
+        "        if self._passed < 0:\n",
+        noticed_by="tests/unit/test_archive_parts.py::test_a_damaged_video_is_noticed_before_it_is_uploaded",
+    ),
+    Mutant(
+        "Another worker continues the check before progress is noted",
+        "functions/core/archive/transfer.py",
+        """            self._reached()  # before another worker continues the check
+            self._passed = first + len(data)
+""",
+        """            self._passed = first + len(data)
+            self._reached()
+""",
+        noticed_by="tests/unit/test_archive_parts.py::test_progress_does_not_include_a_later_part_that_arrives_meanwhile",
+    ),
+    Mutant(
+        "Connections that make nothing faster are kept",
+        "functions/core/archive/flow.py",
+        "            self.connections = max(1, round(enough))\n",
+        "            pass\n",
+        noticed_by="tests/unit/test_flow.py::test_a_saturated_link_keeps_one_connection",
+    ),
+    Mutant(
+        "A download starts with more than one connection",
+        "functions/core/archive/flow.py",
+        "FIRST_CONNECTIONS, MOST_CONNECTIONS = 1, 8\n",
+        "FIRST_CONNECTIONS, MOST_CONNECTIONS = 2, 8\n",
+        noticed_by="tests/unit/test_flow.py",
+    ),
 )

@@ -91,8 +91,10 @@ def strict_s3(least_part: int = 1, refuse: Refusal | None = None) -> Iterator[St
             return {**names, "DELETE": "abort"}[self.command] if multipart else self.command.lower()
 
         def _checked(self, body: bytes) -> bytes:
-            given = self.headers.get("x-amz-checksum-crc32")
-            if given != base64.b64encode(zlib.crc32(body).to_bytes(4)).decode():
+            right = {"crc32": zlib.crc32(body).to_bytes(4), "sha256": hashlib.sha256(body).digest()}
+            given = {name: self.headers.get(f"x-amz-checksum-{name}") for name in right}
+            sums = [base64.b64decode(given[name] or "") == right[name] for name in right if given[name]]
+            if sums != [True]:  # exactly one, and it is right
                 raise _Refused(400, "BadDigest")
             return body
 

@@ -1,5 +1,6 @@
 """Test that a large video is archived once and completely over bad links, and is never completely in memory."""
 
+import base64
 import hashlib
 import random
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from core.archive import flow as flow_module
 from core.archive import store as store_module
+from core.archive.check import Check
 from core.archive.download import Allowed
 from core.archive.store import Archive, Order
 from core.archive.transfer import Transfer
@@ -49,6 +51,12 @@ OTHER = VIDEO[:100] + VIDEO[100:][::-1]  # of the same size, with no equal parts
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow_module, "FIRST_WAIT_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def several_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use two connections at once. The number does not grow before the end of a video as small as these."""
+    monkeypatch.setattr(flow_module, "FIRST_CONNECTIONS", 2)
 
 
 @pytest.fixture
@@ -100,6 +108,15 @@ def test_a_small_video_is_one_get_and_one_put(s3: StrictS3, size: int, ranges: b
     assert (len(host.asked), s3.calls) == (1, ["put"])
 
 
+def test_s3_compares_a_small_video_with_its_only_checksum(s3: StrictS3) -> None:
+    """Each further checksum costs CPU time."""
+    sent: list[dict[str, Any]] = []
+    s3.client.meta.events.register("before-parameter-build.s3.PutObject", lambda params, **_: sent.append({**params}))
+    with hosting(video(PART)) as host:
+        stored = Finalizes(s3, host.url).invoke()
+    assert [base64.b64decode(one["ChecksumSHA256"]).hex() for one in sent] == [stored.sha256]
+
+
 @pytest.mark.parametrize("size", [PART + 1, 2 * PART, 8 * PART + 1000])
 @pytest.mark.parametrize("ranges", [True, False])
 @pytest.mark.parametrize("most", [1, 4, 8])
@@ -122,6 +139,41 @@ def test_parts_that_arrive_in_any_order_are_verified_in_order(s3: StrictS3, monk
 
     with hosting(VIDEO, manner) as host:
         is_archived(s3, Finalizes(s3, host.url).invoke())
+
+
+@pytest.mark.parametrize("size", [PART, 8 * PART], ids=["in one put", "in parts"])
+def test_a_damaged_video_is_noticed_before_it_is_uploaded(s3: StrictS3, size: int) -> None:
+    with hosting(bytes(size)) as host, pytest.raises(VideoInvalid, match="not an MP4"):
+        Finalizes(s3, host.url).invoke(most=1)
+    assert not {"put", "part"} & set(s3.calls)
+    nothing_is_there(s3)
+
+
+def test_progress_does_not_include_a_later_part_that_arrives_meanwhile(
+    s3: StrictS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noting = threading.Event()
+
+    def slow(check: Check) -> Any:
+        noting.set()
+        time.sleep(0.1)
+        return state.fget(check)
+
+    def manner(_number: int, asked: Asked) -> Manner:
+        if asked.first == PART:
+            noting.wait(10)
+        return Manner()
+
+    kept: list[dict[str, Any]] = []
+    state: Any = Check.state
+    monkeypatch.setattr(Check, "state", property(slow))
+    monkeypatch.setattr(store_module, "KEEP_EVERY_SECONDS", 0.0)
+    with hosting(VIDEO, manner) as host:
+        Archive(s3.client, "videos", ALLOWED, PART, 2).store(
+            Order("g1", host.url, None, lambda: None, lambda: 900.0, None, kept.append)
+        )
+    assert [one["parts"] * PART for one in kept] == [one["structure"]["position"] for one in kept]
+    assert len(kept) == len(VIDEO) // PART
 
 
 @pytest.mark.parametrize("size", [PART, 8 * PART + 1000], ids=["in one put", "in parts"])
@@ -189,7 +241,6 @@ def test_a_host_that_stops_sending_is_given_up(s3: StrictS3) -> None:
 def test_a_stored_part_counts_although_another_connection_failed_first(
     s3: StrictS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow_module, "FIRST_CONNECTIONS", 2)
     failed = threading.Event()
     fail, upload_part = Transfer._fail, s3.s3.upload_part
 

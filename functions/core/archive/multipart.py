@@ -1,7 +1,6 @@
 """A multipart upload: its object appears only when the upload is completed, and until then it can be continued."""
 
 import base64
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -40,15 +39,18 @@ class Multipart:
             return False
         return len(self.etags) == parts
 
-    def put(self, number: int, body: bytearray) -> None:
-        """Upload a part. All parts but the last need at least 5 MiB."""
+    def put(self, number: int, body: bytearray, crc32: int) -> None:
+        """Upload a part and its CRC32, which S3 checks. All parts but the last need at least 5 MiB.
+
+        boto3's own CRC32, which it sends as a trailer, costs twice the CPU time.
+        """
         answer = self.s3.upload_part(
             Bucket=self.bucket,
             Key=self.key,
             UploadId=self.upload_id,
             PartNumber=number,
             Body=cast("bytes", body),  # boto3 takes both
-            ChecksumCRC32=crc32(body),
+            ChecksumCRC32=base64.b64encode(crc32.to_bytes(4)).decode(),
         )
         self.etags[number] = answer["ETag"]
 
@@ -67,8 +69,3 @@ class Multipart:
         """Delete the upload and its parts, if it exists. If this fails, the bucket's lifecycle rule deletes them."""
         with suppress(BotoCoreError, ClientError):
             self.s3.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=self.upload_id)
-
-
-def crc32(body: bytes | bytearray) -> str:
-    """Return a body's checksum as S3 checks it. (boto3's own, sent as a trailer, costs twice the CPU time.)"""
-    return base64.b64encode(zlib.crc32(body).to_bytes(4)).decode()

@@ -15,7 +15,7 @@ from core.archive.download import Allowed, Connection, check_body, too_large
 from core.archive.flow import Flow
 from core.errors import VideoUnavailable
 
-CHUNK_BYTES = 128 << 10
+CHUNK_BYTES = 128 << 10  # small enough to be in the processor's cache until they are hashed
 _OK, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
 _DEAD = {401, 403, 404, 410}
 _BUSY = {429, 503}
@@ -70,7 +70,7 @@ class Reader:
         self._flow = flow
         self._connection = Connection(allowed)
         self._response: urllib3.BaseHTTPResponse | None = None
-        self._is_connected = False
+        self._requests = 0
         self._at = 0  # the position of the open response in the video
         self._ahead = b""  # bytes from that position on that were already read
 
@@ -137,10 +137,13 @@ class Reader:
             got += size
         return got
 
-    def fill(self, into: memoryview, first: int, found: Found) -> None:
+    def fill(
+        self, into: memoryview, first: int, found: Found, arrived: Callable[[memoryview], None] = lambda _: None
+    ) -> None:
         """Fill `into` with the video's bytes from `first` on, and reconnect as often as necessary.
 
-        Raise `Changed` if the host now has another video, and `VideoUnavailable` if it sends nothing any more.
+        `arrived` gets each piece of `into` as soon as it is filled, in order. Raise `Changed` if the host now has
+        another video, and `VideoUnavailable` if it sends nothing any more.
         """
         got = tries = 0
         while got < len(into):
@@ -153,6 +156,7 @@ class Reader:
                     size = self._receive(into[got:], waits=not tries)
                     if not size:
                         raise VideoUnavailable("The download of the video ended too early.")
+                    arrived(into[got : got + size])
                     got += size
                     tries = 0
             except VideoUnavailable as error:
@@ -189,8 +193,8 @@ class Reader:
         self._drop()
         self._response = self._connection.get(self._link.url, headers)
         self._flow.opened(self._response)
-        if not self._is_connected:
-            self._is_connected = True
+        self._requests += 1
+        if self._requests in (1, 2):  # the first one waits for calls to S3 or is measured without its upload
             self._flow.began()
         return self._response
 

@@ -5,6 +5,7 @@ video, and archiving again only has to find it. An interrupted upload continues 
 host still has the same video.
 """
 
+import base64
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +18,7 @@ from core.archive.check import Check
 from core.archive.containers import CONTENT_TYPES, HEAD_BYTES, container_of
 from core.archive.download import Allowed
 from core.archive.flow import MOST_CONNECTIONS, Flow, Stopped
-from core.archive.multipart import Multipart, crc32
+from core.archive.multipart import Multipart
 from core.archive.objects import Objects, record_key, video_key
 from core.archive.source import Changed, Found, Link, Reader
 from core.archive.transfer import Transfer
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 PART_BYTES = 8 << 20  # a video up to this size needs no multipart upload; memory holds one part per connection
 KEEP_EVERY_SECONDS = 60.0
-# Bodies have a CRC32 and travel over TLS. Signing them as well would cost another SHA-256 of the whole video.
+# Bodies have a checksum and travel over TLS. Signing them as well would cost another SHA-256 of the whole video.
 OPTIONS: dict[str, Any] = {"s3": {"payload_signing_enabled": False}}
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"}  # another invocation was faster
 
@@ -160,9 +161,8 @@ class Archive:
     def _put(self, order: Order, found: Found, reader: Reader) -> ArchivedVideo:
         """Archive a video that fits in memory."""
         body = bytearray(found.length or 0)
-        reader.fill(memoryview(body), 0, found)
         check = Check(self._allowed)
-        check.update(body)
+        reader.fill(memoryview(body), 0, found, check.update)
         check.finish(found.length)
         try:
             self._s3.put_object(
@@ -170,7 +170,7 @@ class Archive:
                 Key=video_key(order.generation_id, check.container),
                 Body=cast("bytes", body),  # boto3 takes both
                 ContentType=CONTENT_TYPES[check.container],
-                ChecksumCRC32=crc32(body),
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(check.sha256 or "")).decode(),
                 IfNoneMatch="*",
                 **order.options,
             )

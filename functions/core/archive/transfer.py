@@ -4,8 +4,11 @@ Memory holds one part per connection, whatever the video's size.
 """
 
 import threading
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 from core.archive.check import Check
 from core.archive.flow import MOST_CONNECTIONS, Flow, Stopped
@@ -14,6 +17,16 @@ from core.archive.source import Found, Reader
 
 UPLOADERS = 2  # in addition to the only connection of a video that cannot be read in parts
 LOOK_SECONDS = 0.05  # how often the number of connections is adjusted
+
+
+@dataclass
+class _Part:
+    """A part that arrives."""
+
+    first: int  # its position in the video
+    body: memoryview
+    size: int = 0  # bytes that have arrived
+    crc32: int = 0  # of these
 
 
 class Transfer:
@@ -48,9 +61,10 @@ class Transfer:
                     first = number * self._part_bytes
                     if length - first < len(buffer):
                         buffer = bytearray(length - first)
-                    mine.fill(memoryview(buffer), first, found)
-                    self._upload.put(number + 1, buffer)
-                    self._pass(first, buffer)
+                    part = _Part(first, memoryview(buffer))
+                    mine.fill(part.body, first, found, partial(self._arrived, part))
+                    self._upload.put(number + 1, buffer, part.crc32)
+                    self._pass(first, part.body)
                     number = self._take(length)
 
         self._run(work, lambda: self._flow.connections if self._next * self._part_bytes < length else 0)
@@ -70,7 +84,8 @@ class Transfer:
                     self._pass(self._check.size, memoryview(buffer)[:size])
                     number, self._next = self._next, self._next + 1
                 if size:
-                    self._upload.put(number + 1, buffer if size == len(buffer) else buffer[:size])
+                    body = buffer if size == len(buffer) else buffer[:size]
+                    self._upload.put(number + 1, body, zlib.crc32(body))
 
         self._run(work, lambda: 0 if self._next else 1 + UPLOADERS)
 
@@ -118,8 +133,18 @@ class Transfer:
             self._next += 1
             return self._next - 1
 
-    def _pass(self, first: int, data: bytearray | memoryview) -> None:
-        """Check the bytes from `first` on, after those before them.
+    def _arrived(self, part: _Part, piece: memoryview) -> None:
+        """Check a piece of a part at once if all parts before it have passed, and otherwise in `_pass`."""
+        part.crc32 = zlib.crc32(piece, part.crc32)
+        part.size += len(piece)
+        if self._passed == part.first:
+            self._check_rest(part.first, part.body[: part.size])
+
+    def _check_rest(self, first: int, data: memoryview) -> None:
+        self._check.update(data[self._check.size - first :])
+
+    def _pass(self, first: int, data: memoryview) -> None:
+        """Check the rest of the bytes from `first` on, after those before them.
 
         A part in S3 counts even if another worker has failed in the meantime, so that the next invocation does not read
         it again. Raise `Stopped` if an earlier part will never be checked.
@@ -128,8 +153,8 @@ class Transfer:
             self._changed.wait_for(lambda: self._failure or self._passed == first)
             if self._passed != first:
                 raise Stopped
-        self._check.update(data)
+        self._check_rest(first, data)
         with self._changed:
+            self._reached()  # before another worker continues the check
             self._passed = first + len(data)
-            self._reached()
             self._changed.notify_all()
