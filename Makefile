@@ -130,7 +130,7 @@ site: .venv/.ready .venv/docs/.ready ## build the site of the documentation; SER
 	@$(if $(SERVE),python -m http.server --bind 127.0.0.1 --directory out/site 8000)
 
 contract: .venv/.ready ## store the contract of a release, which later versions must keep: tests/released_contract.json
-	@python -m tests.support.contract
+	@PYTHONPATH=functions python -m tests.support.contract
 
 models: .venv/.ready ## write the models again: make models SOURCE=<a checkout of the provider's api-docs>
 	@python -m catalogue "$(SOURCE)"

@@ -8,7 +8,7 @@ MUTANTS = (
         "functions/core/archive/store.py",
         """                Body=cast("bytes", body),  # boto3 takes both
                 ContentType=CONTENT_TYPES[check.container],
-                ChecksumCRC32=crc32(body),
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(check.sha256 or "")).decode(),
 """,
         """                Body=bytes(body).replace(b"c2pa", b"free"),
                 ContentType=CONTENT_TYPES[check.container],
