@@ -80,7 +80,7 @@ export function Batches() {
     ${!batches && !problem && html`<p class="hint">${texts.loading}</p>`}
     ${batches && !found.length && html`<p class="hint">${t.empty}</p>`}
     ${found.length > 0 &&
-    html`<div class="scroll" tabindex="0" role="region" aria-label=${t.title}><table>
+    html`<div class="scroll" tabindex="0" role="region" aria-label=${t.title}><table class="sent-files">
       <thead><tr><th scope="col">${t.name}</th><th scope="col">${t.status}</th><th scope="col" class="number">${t.report}</th><th scope="col">${t.created}</th></tr></thead>
       <tbody>
         ${found.map(
