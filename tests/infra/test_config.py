@@ -37,7 +37,7 @@ def test_an_unknown_stage_or_a_fixed_provider_is_rejected(name: str, provider_ur
 
 @pytest.mark.parametrize("polls", [0, 0.001, -1])
 def test_a_stage_that_would_never_poll_is_rejected(polls: float) -> None:
-    with pytest.raises(UnknownStage, match="polls_per_second=.*must be 1 or more"):
+    with pytest.raises(UnknownStage, match=r"polls_per_second=.*must be 1 or more"):
         Stage("test", polls_per_second=polls)
 
 

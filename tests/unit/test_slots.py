@@ -110,7 +110,7 @@ def test_the_last_served_owner_is_known_despite_constant_arrivals(house: House) 
 def test_a_job_that_arrives_while_its_callers_request_is_answered_gets_a_slot(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller with the lease was asked to run once more, and bob1 asks again after that caller has read the queue."""
+    """The caller with the lease was asked to run once more, and bob1 asks after that caller has read the queue."""
     take = SlotsTable.take_lease
 
     def takes(table: SlotsTable, who: str, now: datetime, until: datetime, done: Done | None = None) -> str | None:
