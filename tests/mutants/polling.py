@@ -6,7 +6,7 @@ MUTANTS = (
     Mutant(
         "Five hundred jobs poll as often as one",
         "functions/core/check_status.py",
-        "if not self.schedule.cycle(self.admission.limit):",
+        "if generation.slot is None or not self.schedule.cycle(self.admission.limit):",
         "if self.admission.limit:",
         noticed_by="tests/unit/test_check_status.py",
     ),
