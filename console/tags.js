@@ -25,8 +25,8 @@ const ofUsage = signal(/** @type {string[]} */ ([]));
 /** Whether this tab has loaded all videos, so that it can count them by tag. */
 export const knowsAll = signal(false);
 
-/** @type {Map<string, Promise<unknown>>} */
-const last = new Map(); // the last change of a video: the next one waits for it
+/** The changes of each video that are under way: the last one, for which the next one waits, and the tags that are saved. @type {Map<string, { last: Promise<unknown>, saved: string[] }>} */
+const underWay = new Map();
 let keyOfThese = "";
 let isLoaded = false;
 
@@ -36,7 +36,7 @@ export async function loadTags() {
   if (keyOfThese !== mine) {
     keyOfThese = mine;
     isLoaded = false;
-    last.clear();
+    underWay.clear();
     mayChange.value = true;
     ofUsage.value = [];
     knowsAll.value = false;
@@ -98,20 +98,22 @@ function changed(tags, { add, remove }) {
  */
 async function change(id, json) {
   const before = video(id).peek()?.meta.tags ?? [];
+  const mine = underWay.get(id) ?? { last: Promise.resolve(), saved: before };
+  underWay.set(id, mine);
   setTags(id, changed(before, json), true);
   const send = () => patiently(() => call("PATCH", PATH, { query: { generation_id: id }, json, keepalive: true }));
-  const mine = (last.get(id) ?? Promise.resolve()).then(send, send);
-  last.set(id, mine);
+  const sent = mine.last.then(send, send);
+  mine.last = sent;
+  const isLast = () => underWay.get(id) === mine && mine.last === sent;
   try {
-    const answer = /** @type {Generation} */ (await mine);
-    if (last.get(id) !== mine) return;
-    setTags(id, answer.meta.tags ?? []);
-    note(answer, { isOfList: true });
-  } catch (error) {
-    setTags(id, before);
-    throw error;
+    const answer = /** @type {Generation} */ (await sent);
+    mine.saved = answer.meta.tags ?? [];
+    if (isLast()) note(answer, { isOfList: true });
   } finally {
-    if (last.get(id) === mine) last.delete(id);
+    if (isLast()) {
+      setTags(id, mine.saved);
+      underWay.delete(id);
+    }
   }
 }
 

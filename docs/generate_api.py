@@ -16,7 +16,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "functions"))
 
-from core.api.contract import batches, generations, keys, links, money, slots, uploads, webhooks  # noqa: E402 - found only now
+from core.api.api_keys import ALL, CREATE, READ  # noqa: E402 - found only now
+from core.api.contract import batches, generations, keys, links, money, slots, uploads, webhooks  # noqa: E402
 from core.api.contract import models as catalogue  # noqa: E402
 from core.api.contract.document import document as contract  # noqa: E402
 from core.api.routes import ANYONE, ROUTES  # noqa: E402
@@ -36,7 +37,7 @@ HEAD = """<!-- Written by docs/generate_api.py from the contract of the API. Do 
 This page is for programmers who call the API without the [Python client](client.md) or the [command line](cli.md).
 `GET /openapi.json` returns the same contract for programs.
 
-A call needs the header `Authorization: Bearer <key>`, unless its scope is *anyone*.
+A call needs the header `Authorization: Bearer <key>`, unless its description says that it needs no key.
 [API keys](keys.md) explains the scopes.
 Bodies and answers are JSON, unless stated otherwise.
 
@@ -63,6 +64,12 @@ GROUPS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "Webhooks": (webhooks.PATHS, ()),
     "Slots": (slots.PATHS, ()),
     "Keys": (keys.PATHS, ("Key",)),
+}
+NEEDS = {
+    ANYONE: "This call needs no key.",
+    READ: "Every key may make this call.",
+    CREATE: "The key needs the scope `create` or `all`.",
+    ALL: "The key needs the scope `all`.",
 }
 # The fields that an example shows, if it does not show all.
 SHOWN = {
@@ -159,7 +166,7 @@ def _route(operation: Operation, examples: dict[str, Any]) -> str:
     if "description" in details:
         text.append(f"{details['description']}\n")
     scope = operation.scope
-    text.append("It needs no key.\n" if scope == ANYONE else f"The key needs the scope `{scope}`.\n")
+    text.append(f"{NEEDS[scope]}\n")
     if parameters := details.get("parameters"):
         rows = "".join(
             f"| `{one['name']}`{', required' if one.get('required') else ''} | {one['in']} | {_kind(one['schema'])} "

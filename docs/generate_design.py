@@ -20,7 +20,7 @@ HEAD = """<!-- Written by docs/generate_design.py from console/console.css and c
 # Design
 
 This page is for developers who change the console or the pages behind short links.
-The console and the pages behind short links have one scale of type, space and radius, one accent, and one set of icons.
+Both have one scale of type, space and radius, one accent, and one set of icons.
 Colour belongs to the videos: everything else is grey, except for the accent, failures and results.
 
 ![All tokens and icons, in the light and the dark theme](pictures/design.svg)

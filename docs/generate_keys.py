@@ -82,8 +82,8 @@ Commands for operators use AWS credentials and no API key.
 TITLES = {
     ANYONE: "Calls that need no key",
     READ: "Calls of every key",
-    CREATE: "Calls that also a key with the scope `create` may make",
-    ALL: "Calls that only a key with the scope `all` may make",
+    CREATE: "Calls of keys with the scope `create` or `all`",
+    ALL: "Calls of keys with the scope `all`",
 }
 
 

@@ -11,7 +11,7 @@ from bench.scale.ceilings import RATES, SECONDS_A_MONTH, Ceiling  # noqa: E402
 from bench.scale.quotas import OURS  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "scale.md"
-STANDING_USD = 10  # a month, of a deployment without jobs: README
+STANDING_USD = 8  # a month, of a deployment without jobs: docs/deploy.md
 CELL = 10  # jobs a second
 
 HEAD = """<!-- Written by docs/generate_scale.py from bench/scale/. Do not edit. -->
@@ -30,7 +30,7 @@ python -m bench.scale --rates 1 10 100 1000
 ```
 
 A job here is one request of the HTTP API for a video that takes 45 seconds at the provider, whose caller polls every 15 seconds.
-The shipped functions count the calls and writes of a job, the shipped state machine its transitions and polls, and the shipped code of slots the calls of a grant.
+The simulation takes the calls and writes of a job from the shipped functions, its transitions and polls from the shipped state machine, and the calls of a grant from the shipped code for slots.
 The durations of functions other than polls are assumptions (`HANDLER_SECONDS` in [bench/scale/ceilings.py](../bench/scale/ceilings.py)).
 AWS's quotas are the published ones, without an increase.
 
@@ -48,20 +48,20 @@ Make the changes in this order, each when the table above says so.
    Above 50 jobs a second ask for more of DescribeExecution, and above 100 for more of StartExecution, state transitions and SendTaskSuccess.
    Choose a region with the higher quotas: us-east-1, us-west-2 or eu-west-1.
 3. **Cells.** One deployment grants slots one after another, and counts every job in one budget.
-   Do not make these two faster first: a second deployment has its own of everything.
+   Add a deployment instead of making these two faster: it has slots and budgets of its own.
 4. **Shards.** Only if a single owner needs more than a cell: count the deployment's budget in shards, and split the key of `by_watch`.
    Both change the layout of tables, so this is a release with a migration, and it is not built.
 
-A higher rate of one provider account is not in your hands: the provider publishes no limit, and answers 429 when it has had enough.
+You cannot raise the rate of one provider account: the provider publishes no limit, and answers 429 above it.
 Promptreel then waits, and nothing is lost or paid twice.
 
 ## Cells
 
 A cell is a whole deployment in an account or region of its own, with its own provider key, slots, budgets and alarms.
 Each owner belongs to one cell, so no promise has to hold across two cells.
-Cells are drawn here, not built.
+This is a design, and nothing of it is built.
 
-```
+```text
               a caller's key names its cell: pr_3_…
                               │
                ┌──────────────┴──────────────┐
@@ -80,7 +80,7 @@ Cells are drawn here, not built.
 
 - **Routing.** A key's prefix names its cell, so the router needs no table. A caller keeps its base URL.
 - **Moving an owner.** Create a key in the new cell and let the jobs of the old cell end. Old videos stay where they are, and their links continue to work.
-- **Money.** Budgets count for each cell. The deployment's budget becomes the sum of its cells' budgets, which an operator divides.
+- **Money.** Each cell has its own budgets, so an operator divides the whole budget between the cells.
 - **Failure.** A cell that fails stops only its owners. Upgrade one cell first.
 - **Size.** """
 
@@ -126,7 +126,7 @@ def _table(found: list[Ceiling]) -> str:
     return (
         "\n## The ceiling of each part\n\n"
         "Numbers in parentheses are for the regions with the lowest quotas, if these differ from us-east-1.\n"
-        "For a limit *at once*, the third column is the number of seconds for which a job counts.\n\n"
+        "For a limit *at once*, the third column says for how many seconds a job counts.\n\n"
         "| part | limit | one job uses | met at jobs a second | then | source |\n|---|---|---|---|---|---|\n" + rows
     )
 
@@ -154,8 +154,8 @@ def _cells(found: list[Ceiling]) -> str:
     count = RATES[-1] // CELL
     return (
         f"A cell of {CELL} jobs a second uses {CELL / lowest.rate:.0%} of its lowest limit that cannot be raised "
-        f"({_name(lowest)}), and {_number(CELL * ceilings.uses()['functions'])} concurrent executions of Lambda, which an "
-        f"account has without asking. So {RATES[-1]:,} jobs a second are {count} cells. Their fixed cost is about "
+        f"({_name(lowest)}), and {_number(CELL * ceilings.uses()['functions'])} concurrent executions of Lambda, of "
+        f"the 1,000 of an account that is not new. So {RATES[-1]:,} jobs a second are {count} cells. Their fixed cost is about "
         f"{count * STANDING_USD:,} USD a month, "
         f"{count * STANDING_USD / (RATES[-1] * SECONDS_A_MONTH * ceilings.usd_of_a_job()):.2%} of what their jobs cost.\n"
     )

@@ -14,7 +14,8 @@ MINUTE = 60
 HOUR = 60 * MINUTE
 UNRESERVED = 100  # concurrent invocations that AWS keeps for the functions without a reserve
 
-LEAST = {"prompt_days": 15, "replaced_video_days": 1, "reserved_concurrency": 1}  # the least values of settings
+# The least values of settings.
+LEAST = {"polls_per_second": 1, "prompt_days": 15, "replaced_video_days": 1, "reserved_concurrency": 1}
 
 
 class UnknownStage(Exception):

@@ -3,14 +3,14 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.errors import GenerationFailed, ProviderUnavailable
 from core.generation import IMPORT, Generation, Status
 from core.learned.records import Learned
 from core.learned.times import Times
 from core.provider.client import Provider, ProviderGeneration, is_known
-from core.provider.waiting import TURN_SECONDS, Poll, Schedule, Turn
+from core.provider.waiting import Poll, Schedule, Turn
 from core.records.ledger import Ledger
 from core.slots.admission import Admission
 from core.workflow import Run
@@ -59,7 +59,7 @@ class CheckStatus:
             if generation.provider_id is None:
                 return Checked(Status.QUEUED)
             if times is None:
-                self._wait_for_turn(generation)
+                before = self._wait_for_turn(generation, before)
             answer = self._poll(generation, generation.provider_id)
             age = self._age(generation)
             if answer.outcome == "completed" and answer.video is not None:
@@ -74,16 +74,26 @@ class CheckStatus:
             self.sleep(pause)
             before = Poll(age, pause)
 
-    def _wait_for_turn(self, generation: Generation) -> None:
-        """Wait for the job's moment before the first poll of this invocation, which begins at any time."""
-        if (wait := self._until_turn(generation, 0)) <= TURN_SECONDS:
-            self.sleep(wait)
+    def _wait_for_turn(self, generation: Generation, before: Poll) -> Poll:
+        """Wait for the job's turn before the first poll of this invocation, unless that is too long.
+
+        Return the poll before it, with the longer pause. If that was not the submission, it has already chosen a turn,
+        and a function that starts late must not wait for the next one.
+        """
+        is_turn = before.age > 0 and before.is_before(self._age(generation))
+        if is_turn or not self.schedule.stays(wait := self._until_turn(generation, 0), 0):
+            return before
+        self.sleep(wait)
+        return replace(before, pause=before.pause + wait)
 
     def _until_turn(self, generation: Generation, pause: float) -> float:
-        """Return the seconds, about `pause`, until the job may be polled. Few slots need no turns, and no read."""
-        if not self.schedule.cycle(self.admission.limit):
+        """Return the seconds, about `pause`, until the job may be polled.
+
+        Few slots need no turns, and no read. A job without a slot, such as an imported one, has no turn.
+        """
+        if generation.slot is None or not self.schedule.cycle(self.admission.limit):
             return pause
-        turn = Turn(generation.slot or 0, self.admission.table.in_use(), self.ledger.now().timestamp())
+        turn = Turn(generation.slot, self.admission.table.in_use(), self.ledger.now().timestamp())
         return self.schedule.until_turn(turn, pause)
 
     def _poll(self, generation: Generation, provider_id: str) -> ProviderGeneration:

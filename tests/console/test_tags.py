@@ -121,6 +121,26 @@ def test_two_presses_in_a_row_are_sent_in_order(api: Api, tab: Tab) -> None:
     expect(star(tab, "a kite")).to_have_attribute("aria-pressed", "false")
 
 
+def test_two_presses_that_cannot_be_saved_are_both_taken_back(api: Api, tab: Tab) -> None:
+    api.locked.add(api.add("a kite")["id"])
+    tab.page.reload()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:  # Playwright accepts no built-in method
+        held.append(route)
+
+    tab.page.route(re.compile("generation_id="), hold)
+    star(tab, "a kite").click()
+    star(tab, "a kite").click()
+    for number in range(2):
+        while len(held) <= number:
+            tab.page.wait_for_timeout(50)
+        with tab.page.expect_response(re.compile("generation_id=")):
+            held[number].continue_()
+    tab.page.wait_for_timeout(200)
+    assert star(tab, "a kite").get_attribute("aria-pressed") == "false"
+
+
 def test_a_star_that_cannot_be_saved_is_taken_back(api: Api, tab: Tab) -> None:
     api.locked.add(api.add("a kite")["id"])
     tab.page.reload()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.config import UnknownStage, stage_named
+from infra.config import Stage, UnknownStage, stage_named
 
 ROOT = Path(__file__).parents[2]
 SIMULATOR = "http://127.0.0.1:9999"
@@ -33,6 +33,12 @@ def test_the_local_stage_polls_the_real_provider_as_rarely_as_production() -> No
 def test_an_unknown_stage_or_a_fixed_provider_is_rejected(name: str, provider_url: str | None) -> None:
     with pytest.raises(UnknownStage):
         stage_named(name, provider_url=provider_url)
+
+
+@pytest.mark.parametrize("polls", [0, 0.001, -1])
+def test_a_stage_that_would_never_poll_is_rejected(polls: float) -> None:
+    with pytest.raises(UnknownStage, match=r"polls_per_second=.*must be 1 or more"):
+        Stage("test", polls_per_second=polls)
 
 
 @pytest.mark.exhaustive

@@ -64,9 +64,16 @@ MUTANTS = (
     Mutant(
         "Two changes of a video's tags can arrive in the wrong order",
         "console/tags.js",
-        "(last.get(id) ?? Promise.resolve()).then(send, send)",
+        "mine.last.then(send, send)",
         "send()",
         noticed_by="tests/console/test_tags.py::test_two_presses_in_a_row_are_sent_in_order",
+    ),
+    Mutant(
+        "A change that fails after another one brings that one's tags back",
+        "console/tags.js",
+        "setTags(id, mine.saved);",
+        "setTags(id, before);",
+        noticed_by="tests/console/test_tags.py::test_two_presses_that_cannot_be_saved_are_both_taken_back",
     ),
     Mutant(
         "Undo loses a tag that another one with its key has replaced",

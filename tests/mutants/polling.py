@@ -6,7 +6,7 @@ MUTANTS = (
     Mutant(
         "Five hundred jobs poll as often as one",
         "functions/core/check_status.py",
-        "if not self.schedule.cycle(self.admission.limit):",
+        "if generation.slot is None or not self.schedule.cycle(self.admission.limit):",
         "if self.admission.limit:",
         noticed_by="tests/unit/test_check_status.py",
     ),
@@ -16,6 +16,20 @@ MUTANTS = (
         "(turn.slot / self.polls_per_second - earliest) % cycle",
         "-earliest % cycle",
         noticed_by="tests/unit/test_waiting.py",
+    ),
+    Mutant(
+        "A function that starts late waits for the next turn",
+        "functions/core/check_status.py",
+        "is_turn = before.age > 0 and before.is_before(self._age(generation))",
+        "is_turn = False",
+        noticed_by="tests/unit/test_check_status.py::test_a_function_that_starts_late_does_not_wait_for_the_next_turn",
+    ),
+    Mutant(
+        "The wait for a turn counts as an outage",
+        "functions/core/check_status.py",
+        "replace(before, pause=before.pause + wait)",
+        "before",
+        noticed_by="tests/unit/test_check_status.py::test_the_wait_for_a_turn_is_no_outage",
     ),
     Mutant(
         "A check that keeps polling reads the record only once",
@@ -45,8 +59,8 @@ MUTANTS = (
     Mutant(
         "A job that finished while polls failed counts as slow",
         "functions/core/provider/waiting.py",
-        "if age - self.age > self.pause + LATE_SECONDS:",
-        "if age < self.age:",
+        "return age - self.age <= self.pause + LATE_SECONDS",
+        "return age >= self.age",
         noticed_by="tests/unit/test_check_status.py",
     ),
     Mutant(

@@ -57,6 +57,20 @@ MUTANTS = (
         noticed_by="tests/unit/test_slots.py::test_slots_granted_together_are_shared_as_if_granted_one_by_one",
     ),
     Mutant(
+        "A caller forgets who asked the caller before it, which died, for another run",
+        "functions/core/slots/table.py",
+        'REMOVE again" if done else ""',
+        'REMOVE again" if done else " REMOVE again"',
+        noticed_by="tests/unit/test_slots.py::test_a_job_that_asked_a_caller_that_died_gets_a_slot_from_the_next_one",
+    ),
+    Mutant(
+        "A caller that renews its lease does not read the queue again",
+        "functions/core/slots/admission.py",
+        "seen.queue, seen.shortages = None, self.shortages.every()",
+        "seen.shortages = self.shortages.every()",
+        noticed_by="tests/unit/test_slots.py::test_a_job_that_arrives_while_a_lease_is_renewed_gets_a_slot",
+    ),
+    Mutant(
         "An hour's samples of held slots are added up instead of averaged",
         "functions/core/slots/history.py",
         'round(item["held"] / item["samples"], 2)',

@@ -1,7 +1,6 @@
 """Check commands of the documentation without running them."""
 
 import re
-from itertools import pairwise
 
 import botocore.session
 from botocore import xform_name
@@ -45,6 +44,8 @@ def _check_aws(service: str, operation: str, *options: str) -> None:
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     assert operation in operations, f"aws {service} has no command {operation}"
     takes = model.operation_model(operations[operation]).input_shape
-    given = {option for option, _ in pairwise((*options, "")) if option.startswith("--")}
-    known = {f"--{xform_name(name, '-')}" for name in (takes.members if takes else ())}
+    members = takes.members.items() if takes else ()
+    known = {f"--{xform_name(name, '-')}" for name, _ in members}
+    known |= {f"--no-{xform_name(name, '-')}" for name, shape in members if shape.type_name == "boolean"}
+    given = {option for option in options if option.startswith("--")}
     assert given <= known | _OF_EVERY_COMMAND, given - known

@@ -25,9 +25,9 @@ SUBMITTED = Poll(0, 30)
 class House:
     """A generation that was just submitted and takes `takes` seconds at the provider."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", takes: float = 45, stay: int = 100) -> None:
-        self.clock, self.takes, self.polled_at = Clock(), takes, list[float]()
-        self.released = 0
+    def __init__(self, dynamodb: "DynamoDBClient", stay: int = 100, slot: int | None = None) -> None:
+        self.clock, self.takes, self.polled_at = Clock(), 45.0, list[float]()
+        self.released, self.slot = 0, slot
         self.limit, self.slots_in_use = 20, cast("int | None", None)
         self.ledger = Ledger(dynamodb, "generations", self.clock)
         self.learned = Learned(dynamodb, "slots")
@@ -36,7 +36,7 @@ class House:
         self.step = CheckStatus(
             self.ledger, cast("Any", self), schedule, self.learned, cast("Any", self), self.clock.forward
         )
-        self.ledger.add(generation())
+        self.ledger.add(generation(slot=slot))
         self.start = self.clock.time
         claimed(self.ledger, RUN).submitted("p1")
 
@@ -54,7 +54,7 @@ class House:
 
     def release(self, generation_id: str, *, number: int | None) -> None:
         """Replace the admission's method that frees a slot."""
-        assert (generation_id, number) == ("g1", None)
+        assert (generation_id, number) == ("g1", self.slot)
         self.released += 1
 
     @property
@@ -79,6 +79,14 @@ class House:
 @pytest.fixture
 def house(dynamodb: "DynamoDBClient") -> House:
     return House(dynamodb)
+
+
+@pytest.fixture
+def crowded(dynamodb: "DynamoDBClient") -> House:
+    """A job in one of 500 slots. Its turn is every 10 seconds, first at the age of 0."""
+    house = House(dynamodb, slot=0)
+    house.limit = house.slots_in_use = 500
+    return house
 
 
 def test_a_check_polls_until_the_end_and_notes_the_time(house: House) -> None:
@@ -180,29 +188,55 @@ def test_a_job_completes_although_its_time_cannot_be_noted(house: House, monkeyp
     assert house.check(30) == Checked(Status.ARCHIVING)
 
 
-def test_with_many_slots_in_use_each_job_polls_in_its_turn(house: House) -> None:
-    house.limit, house.slots_in_use = 500, 500
-    house.check(30)
-    moments = [house.start.timestamp() + age for age in house.polled_at]
-    assert [moment % 10 for moment in moments] == pytest.approx([0] * len(moments), abs=1e-3)
-    assert house.polled_at[-1] - house.takes < 10
+def test_with_many_slots_in_use_each_job_polls_in_its_turn(crowded: House) -> None:
+    crowded.check(27)
+    assert crowded.polled_at == pytest.approx([30, 40, 50], abs=1e-3)
 
 
-def test_turns_follow_the_number_of_slots_in_use(house: House) -> None:
-    house.limit, house.slots_in_use = 500, 500
-
+def test_turns_follow_the_number_of_slots_in_use(crowded: House) -> None:
     def few_are_left(_: float) -> None:
-        house.slots_in_use = 3
+        crowded.slots_in_use = 3
 
-    house.before_poll = few_are_left
-    house.takes = 60
-    house.check(30)
-    pauses = [later - earlier for earlier, later in zip(house.polled_at, house.polled_at[1:], strict=False)]
+    crowded.before_poll = few_are_left
+    crowded.takes = 60
+    crowded.check(30)
+    pauses = [later - earlier for earlier, later in zip(crowded.polled_at, crowded.polled_at[1:], strict=False)]
     assert set(pauses) == {2.5}
 
 
-def test_a_job_does_not_wait_long_for_its_turn_before_its_first_poll(house: House) -> None:
+def test_a_function_that_starts_late_does_not_wait_for_the_next_turn(crowded: House) -> None:
+    crowded.check(31.9, Poll(20, 10))
+    assert crowded.polled_at == pytest.approx([31.9, 40, 50], abs=1e-3)
+
+
+def test_a_check_after_an_outage_waits_for_its_turn(crowded: House) -> None:
+    crowded.check(42, Poll(20, 10))
+    assert crowded.polled_at == pytest.approx([50], abs=1e-3)
+
+
+def test_the_wait_for_a_turn_is_no_outage(crowded: House) -> None:
+    """So the time of a job that ends before its first turn is known."""
+    crowded.takes, crowded.slots_in_use = 30, 1000
+    assert crowded.check(25, Poll(0, 25)).status is Status.ARCHIVING
+    assert crowded.polled_at == [40]
+    assert crowded.known == (32,)
+
+
+def test_a_stage_that_limits_checks_to_one_poll_does_not_wait_for_a_turn(dynamodb: "DynamoDBClient") -> None:
+    house = House(dynamodb, stay=0, slot=0)
+    house.limit = house.slots_in_use = 500
+    assert house.check(23) == Checked(Status.GENERATING, 7, 23)
+    assert house.polled_at == [23]
+
+
+def test_jobs_without_a_slot_do_not_all_wait_for_the_same_moment(house: House) -> None:
+    house.limit = 500
+    house.check(33)
+    assert house.polled_at[0] == 33
+
+
+def test_a_job_does_not_wait_long_for_its_turn_before_its_first_poll(crowded: House) -> None:
     """Its function would time out."""
-    house.limit = house.slots_in_use = 50_000
-    assert house.check(30).status is Status.GENERATING
-    assert house.polled_at == [30]
+    crowded.limit = crowded.slots_in_use = 50_000
+    assert crowded.check(30).status is Status.GENERATING
+    assert crowded.polled_at == [30]

@@ -112,7 +112,14 @@ def test_the_commands_of_a_script_are_found_within_it() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["promptreel draw", "promptreel list --colour red", "make coffee", "aws s3api fetch", "aws sns subscribe --what x"],
+    [
+        "promptreel draw",
+        "promptreel list --colour red",
+        "make coffee",
+        "aws s3api fetch",
+        "aws sns subscribe --what x",
+        "aws dynamodb update-table --no-table-name",
+    ],
 )
 def test_a_command_or_an_option_that_does_not_exist_is_noticed(command: str) -> None:
     with pytest.raises(AssertionError):

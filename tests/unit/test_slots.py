@@ -1,6 +1,6 @@
 """Test that slots respect the limit, are granted fairly between owners, and are never lost."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,9 +9,9 @@ from core.errors import Conflict, GenerationEnded
 from core.generation import Failure, Status
 from core.record_failure import close
 from core.rescue import resolve
-from core.slots.admission import Admission
+from core.slots.admission import LEASE, Admission
 from core.slots.credits import Credits
-from core.slots.table import Done, Refused, SlotsTable, Waiting
+from core.slots.table import Done, Refused, Slot, SlotsTable, Waiting
 from core.sweep import SweepIncomplete
 from core.workflow import Ended, Run
 from tests.support.generations import claimed, generation
@@ -105,6 +105,69 @@ def test_the_last_served_owner_is_known_despite_constant_arrivals(house: House) 
     assert not table.end_lease("one", Done("ann", 2))
     assert table.take_lease("one", now, until, Done("ann", 2)) == "ann"
     assert table.take_lease("other", until + timedelta(seconds=1), until + timedelta(seconds=9)) == "ann"
+
+
+def test_a_job_that_arrives_while_its_callers_request_is_answered_gets_a_slot(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller with the lease was asked to run once more, and bob1 asks after that caller has read the queue."""
+    take = SlotsTable.take_lease
+
+    def takes(table: SlotsTable, who: str, now: datetime, until: datetime, done: Done | None = None) -> str | None:
+        if done is None:
+            served = take(table, who, now, until)
+            assert take(table, "other", now, until) is None
+            return served
+        monkeypatch.undo()
+        house.arrive("bob1")
+        return take(table, who, now, until, done)
+
+    monkeypatch.setattr(SlotsTable, "take_lease", takes)
+    house.arrive("ann1")
+    assert sorted(house.admitted) == ["ann1", "bob1"]
+
+
+def test_a_job_that_asked_a_caller_that_died_gets_a_slot_from_the_next_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks after the next caller has read the queue, and before that one takes the lease."""
+    take = SlotsTable.take_lease
+    take(house.table, "died", house.clock.time, house.clock.time + LEASE)
+
+    def takes(table: SlotsTable, who: str, *_: object) -> str | None:
+        monkeypatch.undo()
+        house.arrive("bob1")
+        assert house.admitted == []
+        house.clock.forward(LEASE.total_seconds() + 1)
+        return take(table, who, house.clock.time, house.clock.time + LEASE)
+
+    monkeypatch.setattr(SlotsTable, "take_lease", takes)
+    house.arrive("ann1")
+    assert sorted(house.admitted) == ["ann1", "bob1"]
+
+
+def test_a_job_that_arrives_while_a_lease_is_renewed_gets_a_slot(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.limit_to(5)
+    house.arrive("zed1", "zed2", "zed3", "zed4", "zed5", "ann1")
+    for slot in house.table.held()[:3]:
+        house.table.release(slot)
+    house.limit_to(4)
+    take, move = SlotsTable.take_lease, SlotsTable.move
+
+    def moves(table: SlotsTable, slot: Slot, number: int) -> None:
+        move(table, slot, number)
+        house.clock.forward(LEASE.total_seconds() * 0.6)
+
+    def takes(table: SlotsTable, who: str, now: datetime, until: datetime, done: Done | None = None) -> str | None:
+        if done is not None:
+            monkeypatch.undo()
+            house.arrive("bob1")
+        return take(table, who, now, until, done)
+
+    monkeypatch.setattr(SlotsTable, "move", moves)
+    monkeypatch.setattr(SlotsTable, "take_lease", takes)
+    house.admission.grant_slots()
+    assert {"ann1", "bob1"} < set(house.holders)
 
 
 def test_the_number_of_slots_in_use_is_known_after_each_grant(house: House) -> None:

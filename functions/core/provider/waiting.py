@@ -142,13 +142,17 @@ class Poll:
     age: float
     pause: float
 
+    def is_before(self, age: float) -> bool:
+        """Return whether a poll at `age` is the next one as planned. If not, polls have failed in between."""
+        return age - self.age <= self.pause + LATE_SECONDS
+
     def took(self, age: float) -> float | None:
         """Return the approximate duration of a generation that was found done at `age`, or None if polls have failed.
 
         It ended at some time since this poll. After a long pause it is assumed to have ended early. Otherwise the
         learned time could never fall below the first poll.
         """
-        if age - self.age > self.pause + LATE_SECONDS:
+        if not self.is_before(age):
             return None
         return max(SOONER * age, (self.age + age) / 2)
 

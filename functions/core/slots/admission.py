@@ -160,6 +160,8 @@ class Admission:
             return
         while (served := self._take_lease(who, done)) is not None:
             try:
+                if done is not None:
+                    seen = self._look()  # a job that arrives after this sets the flag again
                 if seen is not None:
                     served = self._grant(who, served, seen)
             finally:
@@ -167,7 +169,6 @@ class Admission:
                 has_ended = self.table.end_lease(who, done)
             if has_ended:
                 return
-            seen = self._look()
 
     def _look(self) -> "_Seen | None":
         """Return what is needed to grant slots, or None if no job is queued or no slot is free.
@@ -200,7 +201,7 @@ class Admission:
                 if self._take_lease(who, Done(served, len(seen.held))) is None:
                     return served
                 seen.held, renew_at = self._held(), self.ledger.now() + LEASE / 2
-                seen.shortages = self.shortages.every()
+                seen.queue, seen.shortages = None, self.shortages.every()
                 seen.due = self._due(seen.shortages)
             free = [number for number in range(self.limit) if number not in seen.held]
             over = [slot for number, slot in seen.held.items() if number >= self.limit]

@@ -355,18 +355,20 @@ class SlotsTable:
     def take_lease(self, who: str, now: datetime, until: datetime, done: "Done | None" = None) -> str | None:
         """Take or renew the lease to grant slots, and return the owner who was served last, or "" if there is none.
 
-        Return None if another caller holds the lease, and make that one run once more. When a caller renews its lease,
-        it passes what it has `done`, because with a constant stream of jobs a lease may never end.
+        Return None if another caller holds the lease, and set a flag that makes that one run once more. When a caller
+        renews its lease, it passes what it has `done`, because with a constant stream of jobs a lease may never end.
+        That removes the flag, so the caller must read the queue afterwards. The flag for a caller that died stays for
+        the next one.
         """
         taken: dict[str, Any] = {}
-        and_served = ", served = :served, in_use = :in_use" if done else ""
+        renewed = ", served = :served, in_use = :in_use REMOVE again" if done else ""
         known = {":who": who, ":until": iso(until), ":now": iso(now), **(done.values if done else {})}
 
         def take() -> None:
             answer = self._dynamodb.update_item(
                 TableName=self._name,
                 Key=_key(LEASE, LEASE),
-                UpdateExpression=f"SET who = :who, #until = :until {and_served} REMOVE again",
+                UpdateExpression=f"SET who = :who, #until = :until{renewed}",
                 ConditionExpression="attribute_not_exists(who) OR who = :who OR #until < :now",
                 ExpressionAttributeNames={"#until": "until"},
                 ExpressionAttributeValues=write(known),
