@@ -61,7 +61,7 @@ A cell is a whole deployment in an account or region of its own, with its own pr
 Each owner belongs to one cell, so no promise has to hold across two cells.
 Cells are drawn here, not built.
 
-```
+```text
               a caller's key names its cell: pr_3_…
                               │
                ┌──────────────┴──────────────┐

@@ -46,5 +46,7 @@ def _check_aws(service: str, operation: str, *options: str) -> None:
     assert operation in operations, f"aws {service} has no command {operation}"
     takes = model.operation_model(operations[operation]).input_shape
     given = {option for option, _ in pairwise((*options, "")) if option.startswith("--")}
-    known = {f"--{xform_name(name, '-')}" for name in (takes.members if takes else ())}
+    members = takes.members if takes else {}
+    known = {f"--{xform_name(name, '-')}" for name in members}
+    known |= {f"--no-{xform_name(name, '-')}" for name, shape in members.items() if shape.type_name == "boolean"}
     assert given <= known | _OF_EVERY_COMMAND, given - known
