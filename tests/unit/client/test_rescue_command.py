@@ -149,3 +149,8 @@ def test_an_id_that_the_provider_does_not_show_is_not_recorded(
         assert not continues(ledger, name)
         assert run(name, "--provider-id", "p1", command="resolve") == 0
     assert ledger.get(name).provider_id == "p1"
+
+
+def test_resolve_says_which_option_is_for_what(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"{1:032x}", command="resolve") == 2
+    assert "if the provider's log has the request" in " ".join(capsys.readouterr().err.replace("│", " ").split())
