@@ -17,16 +17,20 @@ HEAD = """<!-- Written by docs/generate_runbook.py from infra/runbook.py. Do not
 # Runbook
 
 This page is for the operator who is woken by an alarm.
-Each alarm's message links to its section here, which says what to check and what to do.
+The alarm's mail names its section here, which says what to check and what to do.
+The name of the alarm, such as `promptreel-prod-MonitoringVideoInvalidE852CE53-1A2B3C`, contains the stage (`prod`) and a name of the table below (`VideoInvalid`).
 
 ## The first five minutes
 
-The commands need AWS credentials and the operator's extra of the [command line](cli.md).
-First choose the stage:
+The commands need AWS credentials, the region and the operator's extra of the [command line](cli.md).
+First choose the region and the stage, which are in the mail:
 
 ```sh
-export PROMPTREEL_STAGE=prod
+export AWS_REGION=eu-central-1 PROMPTREEL_STAGE=prod
 ```
+
+The API's URL and an API key are needed only for `promptreel status` and for the commands of owners.
+`promptreel doctor` reports if they are not set; for the alarm, the lines from `stack` on count.
 
 1. Can the deployment work? This checks the stack, its permissions, the account's concurrency and the provider's key:
 
@@ -38,7 +42,7 @@ export PROMPTREEL_STAGE=prod
    ```sh
    promptreel logs --since 1h
    ```
-3. What is waiting? This shows slots, queue and spending, once a minute. The dashboard (`DashboardUrl`) draws them:
+3. What is waiting? This shows slots, queue and spending, once a minute. The dashboard (output `DashboardUrl` of the stack) draws them:
 
    ```sh
    promptreel logs sweep --since 15m --level info

@@ -3,9 +3,11 @@
 import platform
 import sysconfig
 from dataclasses import dataclass, replace
-from typing import Literal
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from core.archive.retention import Retention
+from core.models import closest, known, offered
 
 AIMLAPI_URL = "https://api.aimlapi.com"
 
@@ -14,8 +16,21 @@ MINUTE = 60
 HOUR = 60 * MINUTE
 UNRESERVED = 100  # concurrent invocations that AWS keeps for the functions without a reserve
 
-# The least values of settings.
-LEAST = {"polls_per_second": 1, "prompt_days": 15, "replaced_video_days": 1, "reserved_concurrency": 1}
+# The least values of settings. Other numbers must not be negative.
+LEAST = {
+    "poll_every_seconds": 0.1,
+    "polls_per_second": 1,
+    "batch_concurrency": 1,
+    "account_concurrency": 1,
+    "in_flight_limit": 1,
+    "reserved_concurrency": 1,
+    "requests_per_second": 1,
+    "request_burst": 1,
+    "prompt_days": 15,
+    "replaced_video_days": 1,
+    "video_days": 1,
+    "failures_alarm": 1,
+}
 
 
 class UnknownStage(Exception):
@@ -132,10 +147,13 @@ class Stage:
     failures_alarm: int = 5
 
     def __post_init__(self) -> None:
-        for name, least in LEAST.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UnknownStage(f"The stage {self.name} has {name}={value}: it must be {least} or more.")
+        for name, kind in get_type_hints(Stage).items():
+            self._check(name, kind)
+        self._check_models()
+        for name in ("file_owners", "event_owners"):
+            for owned in getattr(self, name):
+                if not owned.partition("=")[1] or owned.endswith("="):
+                    raise UnknownStage(f"The stage {self.name} has {owned!r} in {name}: write it as name=owner.")
         names = ["project", "stage", *(tag.partition("=")[0].lower() for tag in self.tags)]
         for tag_name in names:
             if names.count(tag_name) > 1 or tag_name.startswith("aws:"):
@@ -159,6 +177,28 @@ class Stage:
             raise UnknownStage(
                 f"The stage {self.name} reserves so much concurrency that {left} invocations are left for its other "
                 f"functions, and AWS keeps {UNRESERVED} for them: lower reserved_concurrency or request a higher quota."
+            )
+
+    def _check(self, name: str, kind: Any) -> None:
+        """Raise UnknownStage if the setting has another type than `kind`, or is too small."""
+        value, least = getattr(self, name), LEAST.get(name, 0)
+        if not _fits(value, kind):
+            wanted = " or ".join(map(repr, get_args(kind))) if get_origin(kind) is Literal else _name(kind)
+            raise UnknownStage(f"The stage {self.name} has {name}={value!r}: it must be {wanted}.")
+        if isinstance(value, int | float) and value < least:
+            raise UnknownStage(f"The stage {self.name} has {name}={value}: it must be {least} or more.")
+
+    def _check_models(self) -> None:
+        """Raise UnknownStage for a model that the catalogue lacks, or a default model that is not offered."""
+        for model in self.allowed_models:
+            if model not in known():
+                similar = closest(model, known())
+                hint = f"did you mean {similar}?" if similar else "docs/models.md lists the models."
+                raise UnknownStage(f"The stage {self.name} has {model!r} in allowed_models, which is no model: {hint}")
+        if not offered(self.allowed_models, self.passed_through_models).requested(self.default_model):
+            raise UnknownStage(
+                f"The stage {self.name} has default_model={self.default_model!r}, which it does not offer: choose a "
+                "model of docs/models.md, and one of allowed_models if you set that."
             )
 
     @property
@@ -201,6 +241,29 @@ class Stage:
             "ALLOWED_MODELS": ",".join(self.allowed_models),
             "PASSED_THROUGH_MODELS": ",".join(self.passed_through_models),
         }
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Return whether the value has this type. Python does not check it."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+    if isinstance(kind, UnionType):
+        return any(_fits(value, one) for one in get_args(kind))
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _name(kind: Any) -> str:
+    """Return a type as a user would say it."""
+    if isinstance(kind, UnionType):
+        return " or ".join(map(_name, get_args(kind)))
+    if get_origin(kind) is tuple:
+        return 'a tuple of strings, such as ("a",)'
+    names = {int: "a whole number", float: "a number", bool: "True or False", str: "a string"}
+    return names.get(kind, "None")
 
 
 # A simulator needs no patience.

@@ -28,7 +28,8 @@ def main(name: str) -> int:
     if stage.keep_data:
         sys.stderr.write(
             f"{stack} keeps its videos and records. To delete it anyway, turn off its termination protection in "
-            "CloudFormation and delete it there. Its buckets, tables and secrets remain; delete them by hand.\n"
+            "CloudFormation and delete it there. Its buckets, tables and secrets remain; delete them by hand. "
+            "docs/operate.md has the commands.\n"
         )
         return 1
     question = f"This deletes {stack} with all its videos, records and keys. Type its name to continue: "

@@ -54,7 +54,8 @@ _FAILED = Step(
 _WAY = Step("Show all functions' log entries for one generation:", "promptreel logs --generation $ID --level info")
 _RESCUE = Step(
     "Continue the jobs from what the provider has. A request that the provider may have accepted is not sent again, so "
-    "nothing is paid twice, and an unnecessary rescue does no harm. The command accepts several ids:",
+    "nothing is paid twice, and an unnecessary rescue does no harm. The command accepts several ids, or `--error NAME` "
+    "for all jobs of the last day with this error:",
     "promptreel rescue $ID",
 )
 _DOCTOR = Step("Check the stack, its permissions and the provider's key:", "promptreel doctor")
@@ -88,7 +89,8 @@ RUNBOOK: tuple[Section, ...] = (
         ),
         do=(
             Step(
-                "If you find the call, continue with the provider's job that it names. Nothing is sent or paid again:",
+                "If you find the call, continue with the provider's job that it names. Nothing is sent or paid again. "
+                "The command checks that the provider has this job:",
                 "promptreel resolve $ID --provider-id $PROVIDER_ID",
             ),
             Step(
@@ -113,7 +115,8 @@ RUNBOOK: tuple[Section, ...] = (
             _DOCTOR,
             Step(
                 "The jobs that failed with this error were not sent. Continue one with this command, or all of the "
-                "last day with `promptreel rescue --error ProviderKeyRejected --since 24h`, which lists them first:",
+                "last day with `promptreel rescue --error ProviderKeyRejected --since 24h`, which lists them first. "
+                "Jobs that were already at the provider may have ended as `ProviderUnavailable`:",
                 "promptreel rescue $ID",
             ),
         ),
@@ -347,7 +350,11 @@ RUNBOOK: tuple[Section, ...] = (
             "log, fix it, and run `promptreel redrive`.",
         },
         look=(
-            Step("Show the owners, addresses and reasons:", "promptreel logs deliver_webhook --since 6h"),
+            Step(
+                "Show the owners, addresses and reasons. With `--level info`, this also shows the webhooks that are "
+                "still tried:",
+                "promptreel logs deliver_webhook --since 6h",
+            ),
             Step("The owner can list the deliveries with their ids:", "promptreel webhooks list"),
         ),
         do=(

@@ -40,4 +40,18 @@ MUTANTS = (
         "            if run:  #",
         noticed_by="tests/unit/test_look_up_submission.py",
     ),
+    Mutant(
+        "An operator's id of a lost submission is recorded although the provider does not show it",
+        "client/promptreel/operator/rescue.py",
+        "    if provider_id is not None:\n        try:",
+        "    if not deployment:\n        try:",
+        noticed_by="tests/unit/client/test_rescue_command.py::test_an_id_that_the_provider_does_not_show_is_not_recorded",
+    ),
+    Mutant(
+        "A stage may have a default model that it does not offer",
+        "infra/config.py",
+        "        self._check_models()\n",
+        "",
+        noticed_by="tests/infra/test_deploy.py::test_settings_that_cannot_be_deployed_are_refused",
+    ),
 )

@@ -11,7 +11,14 @@ from promptreel.commands import app
 
 TARGETS = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 # What the AWS CLI adds to the operations of the services.
-_ADDED = {("cloudformation", "deploy"), ("s3", "cp"), ("s3", "ls"), ("s3", "sync"), ("configure", "sso")}
+_ADDED = {
+    ("cloudformation", "deploy"),
+    ("cloudformation", "wait"),
+    ("s3", "cp"),
+    ("s3", "ls"),
+    ("s3", "sync"),
+    ("configure", "sso"),
+}
 
 _OF_EVERY_COMMAND = {"--query", "--output", "--region", "--notification-endpoint"}  # the last one is `sns subscribe`'s
 

@@ -103,7 +103,10 @@ def resolve(
     client_request_id starts with the generation's id.
     """
     if (provider_id is None) is not not_accepted:
-        raise typer.BadParameter("pass exactly one.", param_hint="--provider-id, --not-accepted")
+        raise typer.BadParameter(
+            "pass one: --provider-id if the provider's log has the request, --not-accepted if it certainly has not.",
+            param_hint="--provider-id, --not-accepted",
+        )
     with deployment(context) as deployed:
         from promptreel.operator import rescue as operator  # noqa: PLC0415 - an extra, and slow to import
 

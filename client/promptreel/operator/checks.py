@@ -15,7 +15,7 @@ from promptreel.operator.keys import ApiKeys
 def findings(deployment: Deployment, url: str | None) -> Iterator[Finding]:
     """Yield the result of each check. `url` is the configured URL of the API."""
     yield _stack(deployment)
-    if url and not deployment.local_aws:  # the local cloud's functions know another address than its users
+    if not deployment.local_aws:  # the local cloud's functions know another address than its users
         yield _url(deployment, url)
     yield _permissions(deployment)
     yield _concurrency(deployment)
@@ -31,8 +31,11 @@ def _stack(deployment: Deployment) -> Finding:
     return Finding("stack", Verdict.PROBLEM, detail, "see the stack's events in CloudFormation, then deploy again")
 
 
-def _url(deployment: Deployment, url: str) -> Finding:
+def _url(deployment: Deployment, url: str | None) -> Finding:
     deployed = deployment.output("ApiUrl")
+    if not url:
+        detail = f"the API of {deployment.stack_name} is {deployed}"
+        return Finding("URL", Verdict.WARNING, detail, f"export PROMPTREEL_URL={deployed}")
     if address(url) == address(deployed):
         return Finding("URL", Verdict.OK, f"it is the URL of {deployment.stack_name}")
     detail = f"you use {url}, but the API of {deployment.stack_name} is {deployed}"

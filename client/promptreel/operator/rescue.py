@@ -14,6 +14,7 @@ from core.records.table import read, write
 from core.workflow import Workflow
 from promptreel.errors import PromptreelError
 from promptreel.generation import Generation
+from promptreel.operator import provider_key
 from promptreel.operator.deployment import Deployment
 
 
@@ -47,8 +48,17 @@ def failed_with(deployment: Deployment, error: str, since: timedelta) -> list[Re
 def resolve(deployment: Deployment, generation_id: str, provider_id: str | None) -> Generation:
     """Resolve a submission whose response was lost, and return the generation.
 
-    `provider_id` is the provider's id of the request, or None if the provider did not accept it.
+    `provider_id` is the provider's id of the request, or None if the provider did not accept it. Raise
+    `PromptreelError` without recording an id that the provider does not show, because it could not be corrected.
     """
+    if provider_id is not None:
+        try:
+            provider_key.provider(deployment).poll(provider_id)
+        except errors.PromptreelError as error:
+            raise PromptreelError(
+                f"Nothing was changed, because the provider does not show the job {provider_id}: copy its id from the "
+                f"provider's log, or try again. {error}"
+            ) from error
     return _go_on(deployment, partial(rescue.resolve, generation_id, provider_id=provider_id))
 
 

@@ -60,9 +60,14 @@ def test_a_missing_or_invalid_key_is_reported_without_a_call(secrets: "SecretsMa
 
 @pytest.mark.parametrize(
     ("url", "verdict"),
-    [("https://a.example", Verdict.OK), ("https://a.example/", Verdict.OK), ("https://b.example", Verdict.WARNING)],
+    [
+        ("https://a.example", Verdict.OK),
+        ("https://a.example/", Verdict.OK),
+        ("https://b.example", Verdict.WARNING),
+        (None, Verdict.WARNING),
+    ],
 )
-def test_the_url_in_the_shell_is_compared_with_the_stacks(url: str, verdict: Verdict) -> None:
+def test_the_url_in_the_shell_is_compared_with_the_stacks(url: str | None, verdict: Verdict) -> None:
     deployed = Deployment("promptreel-prod", "CREATE_COMPLETE", "us-east-1", {"ApiUrl": "https://a.example"}, None)
     finding = _url(deployed, url)
     assert finding.verdict is verdict

@@ -13,13 +13,22 @@ from core.workflow import Run
 from promptreel.__main__ import main
 from promptreel.operator import deployment
 from promptreel.operator.deployment import Deployment
+from tests.support.api_answers import error
 from tests.support.generations import claimed, failed, generation
+from tests.support.wire import http, serving
 from wiring import now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
+PROVIDER = "http://127.0.0.1:9"
 KEY, OTHER = "ProviderKeyRejected", "VideoUnavailable"
+
+
+@pytest.fixture
+def secrets(aws: None) -> "SecretsManagerClient":  # noqa: ARG001 - sets up
+    return boto3.client("secretsmanager")
 
 
 @pytest.fixture
@@ -27,7 +36,12 @@ def ledger(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Ledge
     machine = boto3.client("stepfunctions").create_state_machine(
         name="generation", definition="{}", roleArn="arn:aws:iam::123456789012:role/r"
     )
-    outputs = {"TableName": "generations", "VideoGenerationStateMachineArn": machine["stateMachineArn"]}
+    outputs = {
+        "TableName": "generations",
+        "VideoGenerationStateMachineArn": machine["stateMachineArn"],
+        "ProviderKeySecretArn": "provider-key",
+        "ProviderUrl": PROVIDER,
+    }
     found = Deployment("promptreel-dev", "CREATE_COMPLETE", "us-east-1", outputs, None)
     monkeypatch.setattr(deployment, "find", lambda _: found)
     monkeypatch.setattr(Deployment, "client", lambda _, service, **__: boto3.client(service))
@@ -50,9 +64,9 @@ def fail(ledger: Ledger, number: int, error: str, *, owner: str = "ann", sent: b
     return name
 
 
-def run(*arguments: str) -> int:
+def run(*arguments: str, command: str = "rescue") -> int:
     try:
-        return main(["rescue", *arguments])
+        return main([command, *arguments])
     except SystemExit as ended:
         return int(ended.code or 0)
 
@@ -115,3 +129,28 @@ def test_one_that_cannot_be_rescued_does_not_stop_the_others(ledger: Ledger) -> 
         ledger.announced(ledger.get(name))
     assert run("--error", "InternalError", "--yes") == 1
     assert [continues(ledger, one) for one in (first, second)] == [False, True]
+
+
+def test_an_id_that_the_provider_does_not_show_is_not_recorded(
+    ledger: Ledger,
+    secrets: "SecretsManagerClient",
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    secrets.create_secret(Name="provider-key", SecretString="key")
+    name = f"{1:032x}"
+    ledger.add(generation(name, created_at=now(), updated_at=now()))
+    claimed(ledger, Run(name))
+    failed(ledger, Run(name), "SubmissionUnknown")
+    with serving(error(404), http(200, {"id": "p1", "status": "generating"})) as wire:
+        monkeypatch.setitem(deployment.find(None).outputs, "ProviderUrl", wire.url)  # type: ignore[arg-type]
+        assert run(name, "--provider-id", "mistyped", command="resolve") == 1
+        assert "the provider does not show the job mistyped" in capsys.readouterr().err
+        assert not continues(ledger, name)
+        assert run(name, "--provider-id", "p1", command="resolve") == 0
+    assert ledger.get(name).provider_id == "p1"
+
+
+def test_resolve_says_which_option_is_for_what(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"{1:032x}", command="resolve") == 2
+    assert "if the provider's log has the request" in " ".join(capsys.readouterr().err.replace("│", " ").split())
