@@ -340,8 +340,11 @@ function Failures({ ids, box, position, total }) {
 const SKELETON = [1.78, 0.56, 1, 1.78, 1.33, 1.78, 0.56, 1.78, 1, 1.78, 1.33, 1.78];
 
 function Skeleton() {
-  const { boxes } = justified(SKELETON, measure(Math.max(280, innerWidth * 0.94)));
-  return html`<div class="window skeleton" aria-hidden="true">
+  const room = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => setWidth(room.current?.clientWidth ?? 0), []);
+  const { boxes } = justified(width ? SKELETON : [], measure(width));
+  return html`<div class="window skeleton" ref=${room} aria-hidden="true">
     <ul>${boxes.map((box, index) => html`<li key=${index} class="card" style=${placed(box)}><span class="thumb" style=${shaped(box, 1)}></span></li>`)}</ul>
   </div>`;
 }

@@ -98,7 +98,7 @@ _FIRST_VIDEO = (
     "Then create an API key, and make the first video. Keep the key, which is not stored:\n\n"
     '  export PROMPTREEL_API_KEY="$(promptreel keys create "$USER")"\n'
     "  promptreel doctor\n"
-    '  promptreel create "A lighthouse in a storm" --wait -o lighthouse.mp4\n'
+    '  promptreel create "A lighthouse in a storm" -o first.mp4\n'
     "  promptreel console\n"
 )
 

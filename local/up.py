@@ -88,8 +88,8 @@ def summary(checkout: Checkout, stack: Stack) -> str:
         f"{state}/stack.json contains its endpoints and names. To use it from this shell:\n\n"
         "  . .venv/bin/activate\n"
         f"  export PROMPTREEL_URL='{stack.api_url}'\n"
-        f'  export PROMPTREEL_API_KEY="$(cat {key})"\n'
-        '  promptreel create "A lighthouse in a storm" --wait -o lighthouse.mp4\n\n'
+        f'  export PROMPTREEL_API_KEY="$(cat {key})"\n\n'
+        'Then make a video: promptreel create "A storm at sea" -o storm.mp4\n'
         f"Code written for AIML API: set its base URL to {stack.aws_endpoint_url} (docs/drop-in.md).\n"
         "Run make demo to see one prompt from end to end, and make down to stop. The next make up resumes running jobs."
     )

@@ -131,7 +131,8 @@ class Takes:
     jobs: int  # the number of generations measured
 
     def __str__(self) -> str:
-        return f"{self.median_seconds:.0f} s, one in ten {self.slowest_tenth_seconds:.0f} s or more"
+        median, slow = f"{self.median_seconds:.0f} s", f"{self.slowest_tenth_seconds:.0f} s"
+        return median if slow == median else f"{median}, one in ten {slow} or more"
 
 
 @dataclass(frozen=True)

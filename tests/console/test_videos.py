@@ -57,6 +57,17 @@ def test_rows_have_one_height_and_videos_keep_their_shape(api: Api, tab_of: NewT
     assert not [call for call in api.calls if "/videos/" in call[1]]
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_boxes_of_videos_that_load_fit_the_page(tab_of: NewTab, width: int) -> None:
+    tab = tab_of(viewport={"width": width, "height": 800})
+    tab.page.route(re.compile(r"/v2/video/generations\?limit="), lambda _: None)  # the answer never arrives
+    tab.sign_in(KEY)
+    expect(tab.page.locator(".skeleton .thumb").first).to_be_visible()
+    ends = "(boxes) => boxes.map((box) => box.getBoundingClientRect().right)"
+    [room] = tab.page.locator(".window").evaluate_all(ends)
+    assert max(tab.page.locator(".skeleton .thumb").evaluate_all(ends)) == pytest.approx(room, abs=1)
+
+
 def test_a_shape_that_nobody_recorded_is_that_of_the_request_or_of_the_file(api: Api, tab: Tab) -> None:
     api.facts = False
     asked = api.add("asked for", ratio="9:16")

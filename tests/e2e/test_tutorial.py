@@ -16,7 +16,7 @@ PROMPTS = (
     "A paper boat, at dusk",
     "A red kite above a beach",
     "A night train in the snow",
-    "A kite",
+    "A red balloon",
 )
 # `make up` and `make sandbox` print lines to paste. Each call of make is noted.
 MAKE = r"""
@@ -49,9 +49,9 @@ def test_every_command_of_the_tutorial_works(cloud: LocalCloud, tmp_path: Path) 
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    for name in ("lighthouse.mp4", "kite.mp4", "from-aws.mp4"):
+    for name in ("lighthouse.mp4", "balloon.mp4", "from-aws.mp4"):
         assert (tmp_path / name).read_bytes()[4:8] == b"ftyp"
-    assert len([*(tmp_path / "out").rglob("*.mp4")]) == 3
+    assert len([*(tmp_path / "scenes").rglob("*.mp4")]) == 3
     assert "2 requested earlier" in ran.stdout + ran.stderr, "only the new row is paid for"
     made = [shlex.split(line) for line in (tmp_path / "made").read_text().splitlines()]
     targets = [one[0] for one in made]

@@ -111,6 +111,10 @@ def test_lists_tables_and_code_are_as_on_github(site: Path) -> None:
             assert read(site / page.replace(".md", ".html")).shapes == expected.shapes, name
 
 
+def test_no_program_is_published(site: Path) -> None:
+    assert [*site.rglob("*.py"), *site.rglob("__pycache__")] == []
+
+
 def test_every_page_begins_with_its_readers() -> None:
     pages = {page.name: page.read_text("utf-8").partition("\n## ")[0] for page in (ROOT / "docs").glob("*.md")}
     assert [name for name, opening in pages.items() if "This page is for" not in opening] == []

@@ -35,13 +35,14 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), Handler).
 """
 # Counts its deployments and writes outputs, unless there is a file `broken` in the checkout.
 CDK = f"""#!{sys.executable}
-import pathlib, sys
+import os, pathlib, sys
 if pathlib.Path("broken").exists():
     sys.exit("❌  promptreel-local failed: the bucket is taken\\n\\nError: Subprocess exited with error 1")
 if sys.argv[1] == "deploy":
     pathlib.Path(sys.argv[sys.argv.index("--outputs-file") + 1]).write_text('{{"promptreel-local": {{"A": "b"}}}}')
 with open(pathlib.Path(__file__).parent / "calls", "a") as calls:
     calls.write(sys.argv[1] + "\\n")
+(pathlib.Path(__file__).parent / "validation").write_text(os.environ.get("CDK_VALIDATION", "true"))
 """
 
 
@@ -243,6 +244,11 @@ def test_it_deploys_again_only_to_an_empty_ministack_or_after_a_change(checkout:
     calls = (checkout.root / "node_modules/.bin/calls").read_text().split()
     assert sorted(calls[:2]) == ["bootstrap", "synth"], "at the same time"
     assert calls[2:] == ["deploy", "deploy"]
+
+
+def test_cdk_does_not_validate_the_templates_of_a_local_deployment(checkout: Checkout) -> None:
+    deploy.synthesize(checkout, Process("ministack", 1, 1.0, 1), "http://p")
+    assert (checkout.root / "node_modules/.bin/validation").read_text() == "false"
 
 
 def test_a_deployment_that_a_killed_ministack_may_have_lost_is_repeated(checkout: Checkout) -> None:

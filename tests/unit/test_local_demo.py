@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from moto import mock_aws
 from core.generation import Generation, Source, Status
 from local import demo
 from local.settings import Checkout, LocalCloudError
+from local.simulator.control import SimulatorControl
 from local.stack import Stack
 
 ROOT = Path(__file__).parents[2]
@@ -96,27 +98,54 @@ def test_the_announcement_of_the_demo_is_found_behind_that_of_a_batch(monkeypatc
         assert len(left) == 2
 
 
+class FakedDemo:
+    """Runs the demo on a local cloud of `stack`, where generation `number` ends at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path, number: str, **stack: str) -> None:
+        self._checkout = Checkout(root)
+        named = {field.name: field.name for field in fields(Stack)}
+        self.stack = Stack(
+            **named | {"provider_url": "https://provider", "aws_endpoint_url": "http://127.0.0.1:1"} | stack
+        )
+        ended = {"id": number, "error": None, "video": {"url": "u", "file_name": f"{number}.mp4"}}
+        announcement = {"Subject": f"Generation Completed: {number}", "Message": '{"version": "1"}'}
+        monkeypatch.setattr(demo, "is_simulator", lambda url: url == "simulator")
+        monkeypatch.setattr(SimulatorControl, "script", lambda *_, **__: None)
+        monkeypatch.setattr(demo, "client", lambda *_: None)
+        monkeypatch.setattr(demo, "_call", lambda *_, **__: ended)
+        monkeypatch.setattr(demo.Watch, "until_ended", lambda _: ended)
+        monkeypatch.setattr(demo, "download", lambda *_: self._checkout.out / f"{number}.mp4")
+        monkeypatch.setattr(demo, "describe", lambda _: "640x360, 4.0 s, h264, 110808 bytes")
+        monkeypatch.setattr(demo, "receive_announcement", lambda *_: announcement)
+
+    def run(self, prompt: str, *, is_verbose: bool = False) -> int:
+        return demo.demo(self._checkout, self.stack, prompt, is_verbose=is_verbose)
+
+
 @pytest.mark.parametrize("is_verbose", [False, True])
 def test_the_demo_ends_with_the_video_and_the_link_and_shows_json_only_if_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_verbose: bool
 ) -> None:
-    checkout = Checkout(tmp_path)
-    named = {field.name: field.name for field in fields(Stack)}
-    stack = Stack(**named | {"provider_url": "https://provider", "aws_endpoint_url": "http://127.0.0.1:1"})
-    video = {"url": "u", "file_name": "id.mp4"}
-    ended = {"id": "id", "error": None, "video": video}
-    announcement = {"Subject": "Generation Completed: id", "Message": '{"version": "1"}'}
-    monkeypatch.setattr(demo, "is_simulator", lambda _: False)
-    monkeypatch.setattr(demo, "client", lambda *_: None)
-    monkeypatch.setattr(demo, "_call", lambda *_, **__: ended)
-    monkeypatch.setattr(demo.Watch, "until_ended", lambda _: ended)
-    monkeypatch.setattr(demo, "download", lambda *_: checkout.out / "id.mp4")
-    monkeypatch.setattr(demo, "describe", lambda _: "640x360")
-    monkeypatch.setattr(demo, "receive_announcement", lambda *_: announcement)
-    assert demo.demo(checkout, stack, "a boat", is_verbose=is_verbose) == 0
+    faked = FakedDemo(monkeypatch, tmp_path, "id")
+    assert faked.run("a boat", is_verbose=is_verbose) == 0
     *before, second_last, last = capsys.readouterr().out.splitlines()
-    assert (second_last, last) == ("Video: out/id.mp4, 640x360", f"See it in the console: {stack.console_link}")
+    assert second_last == "Video: out/id.mp4, 640x360, 4.0 s, h264, 110808 bytes"
+    assert last == f"See it in the console: {faked.stack.console_link}"
     assert ('  "version": "1"' in before) is is_verbose
+
+
+def test_the_tutorial_shows_the_output_of_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tutorial = (ROOT / "docs/tutorial.md").read_text("utf-8")
+    [shown] = re.findall(r"^```text\n(Prompt: .*?)^```", tutorial, re.MULTILINE | re.DOTALL)
+    [number] = re.findall(r"^Generation (\w+)", shown, re.MULTILINE)
+    [url] = re.findall(r"(http\S+)/#key=\.\.\.$", shown, re.MULTILINE)
+    FakedDemo(monkeypatch, tmp_path, number, provider_url="simulator", api_url=url, api_key="...").run(
+        demo.DEFAULT_PROMPT
+    )
+    without_stages = re.sub(r"^ +[\d.]+ s  \w+\n", "", shown, flags=re.MULTILINE)
+    assert capsys.readouterr().out.strip() == without_stages.strip()
 
 
 def test_each_step_of_the_first_minute_has_a_name_and_a_usual_time() -> None:

@@ -2,12 +2,14 @@
 
 import ast
 import importlib
+import re
 import subprocess
+from collections import Counter
 
 import pytest
 
 from infra.config import Stage
-from tests.support.pages import PAGES, RUN, Block, blocks, commands, problems
+from tests.support.pages import PAGES, ROOT, RUN, Block, blocks, commands, problems
 from tests.support.programs import check
 
 BLOCKS = [block for page, text in PAGES.items() for block in blocks(page, text) if block.language in RUN]
@@ -46,6 +48,15 @@ def test_a_python_block_compiles_and_what_it_imports_exists(block: Block) -> Non
         elif isinstance(node, ast.Import):
             for one in node.names:
                 importlib.import_module(one.name)
+
+
+def test_a_newcomer_can_run_the_readme_the_tutorial_and_what_make_prints_in_one_folder() -> None:
+    """No command overwrites a video, or saves a second batch in the same folder."""
+    printed = [(ROOT / path).read_text("utf-8") for path in ("local/up.py", "infra/deploy.py")]
+    saved = re.compile(r'(?:-o |download\(generation, ")([\w./-]+)')
+    names = [set(saved.findall(text)) for text in (PAGES["README.md"], PAGES["docs/tutorial.md"], *printed)]
+    assert all(names)
+    assert [name for name, times in Counter(name for some in names for name in some).items() if times > 1] == []
 
 
 def test_a_block_is_run_unless_a_comment_directly_above_it_gives_a_reason() -> None:

@@ -232,6 +232,9 @@ def test_waiting_on_a_terminal_shows_the_usual_time(ask: Run, monkeypatch: pytes
     model = http(200, {"id": "veo2", "title": "Veo 2", "takes": takes})
     _, _, err = ask("get", ID, "--wait", answers=[shown(), model, completed("u", 1)])
     assert "veo2 usually takes 45 s, one in ten 61 s or more." in err
+    steady = http(200, {"id": "veo2", "title": "Veo 2", "takes": takes | {"slowest_tenth_seconds": 45.4}})
+    _, _, err = ask("get", ID, "--wait", answers=[shown(), steady, completed("u", 1)])
+    assert "veo2 usually takes 45 s." in err
     for unknown in (http(200, {"id": "veo2", "title": "Veo 2", "takes": None}), error(404)):
         code, _, err = ask("get", ID, "--wait", answers=[shown(), unknown, completed("u", 1)])
         assert (code, "usually" in err) == (0, False)
