@@ -212,6 +212,7 @@ function Checked({ file, check, onStart, onClear }) {
     <h2>${file.name}: ${t.rows(check.rows)}</h2>
     <p role="status">${wrong ? t.problems(wrong) : t.fine} ${wrong > 0 && fine > 0 && t.problemsHint}</p>
     ${news > 0 && html`<p>${t.cost(usd(check.estimated_usd), usd(check.at_most_usd))}</p>`}
+    ${check.unpriced > 0 && html`<p class="problem">${t.unpriced(t.rows(check.unpriced))}</p>`}
     ${check.made_before > 0 && html`<p>${t.madeBefore(count(check.made_before))}</p>`}
     ${check.failed_before > 0 && html`<p>${t.failedBefore(count(check.failed_before))}</p>`}
     ${check.dropped > 0 && html`<p class=${check.choices.length ? "problem" : ""}>${t.drops(count(check.dropped), count(check.rows_before))}</p>`}

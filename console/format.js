@@ -40,6 +40,7 @@ export const timeOfDay = (at) => time_.format(new Date(at));
 export const readable = (message) =>
   message
     .replace(/[:;,]? *\b(?:GET|POST|DELETE) \/v2\/[^.]*/g, "")
+    .replaceAll("?.", "?")
     .replaceAll("`", "")
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)/g, shortTime)
     .replace(/\b([0-9a-f]{8})[0-9a-f]{24}\b/g, "$1…");
@@ -80,7 +81,8 @@ export const mean = (value) => tenths.format(value);
  * @param {number} [now]
  */
 export function relative(at, now = time()) {
-  const seconds = (new Date(at).getTime() - now) / 1000;
+  const left = (new Date(at).getTime() - now) / 1000;
+  const seconds = left > 3600 ? left + 60 : left; // a link for 7 days, made a moment ago, expires "in 7 days"
   const [unit, size] = STEPS.find(([, least]) => Math.abs(seconds) >= least) ?? ["second", 1];
   return span.format(Math.trunc(seconds / size), unit);
 }

@@ -223,6 +223,7 @@ export interface BatchCheck {
   made_elsewhere: { name: string; rows: number } | null;
   estimated_usd: number;
   at_most_usd: number;
+  unpriced: number;
 }
 
 export interface RowProblem {

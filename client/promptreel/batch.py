@@ -42,6 +42,7 @@ class BatchCheck:
     made_elsewhere: OtherBatch | None
     estimated_usd: float | None  # for the rows that would run
     at_most_usd: float | None  # the amount that budgets reserve for them
+    unpriced: int  # rows of unknown cost, for which both amounts count a fixed reserve
     unchecked: tuple[str, ...]  # fields that the models do not have, of valid rows; the first hundred
     new: int  # rows that would run
     rows_before: int  # rows of the latest revision of the batch
@@ -64,6 +65,7 @@ class BatchCheck:
             made_elsewhere=OtherBatch(other["id"], other["name"], other["rows"]) if other else None,
             estimated_usd=raw.get("estimated_usd"),
             at_most_usd=raw.get("at_most_usd"),
+            unpriced=raw.get("unpriced") or 0,
             unchecked=tuple(raw.get("unchecked") or ()),
             new=raw.get("new") or 0,
             rows_before=raw.get("rows_before") or 0,

@@ -154,7 +154,7 @@ def test_a_file_in_another_encoding_is_read_if_its_sender_names_it(house: House)
     house.take("a.csv")
     assert [row["prompt"] for row in house.rows(answer["id"])] == ["ein Café für Ägypten … 5 €"]
     for wrong, body, said in (
-        ("", sent.encode("cp1252"), "name its encoding"),
+        ("", sent.encode("cp1252"), "choose CSV UTF-8"),
         ("&encoding=cp1252", sent, "application/octet-stream"),
         ("&encoding=rot13", sent.encode("cp1252"), "must be one of cp1252"),
         ("&encoding=cp932", b"prompt\n\x81\n", "not text in the encoding cp932"),

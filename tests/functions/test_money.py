@@ -279,6 +279,19 @@ def test_checking_a_batch_estimates_its_cost(cloud: Cloud, doors: Doors) -> None
     assert (check["estimated_usd"], check["at_most_usd"], check["problem_rows"]) == (6.5, 6.5, 1)
 
 
+def test_the_check_of_a_batch_counts_rows_of_unknown_cost(cloud: Cloud, doors: Doors) -> None:  # noqa: ARG001
+    """Otherwise the reserve looks like a price, as on a new deployment, which does not know the prices yet."""
+    body = '{"prompt": "a"}\n{"prompt": "b"}\n{"prompt": "c", "duration": 99}\n'
+    checked = {"query": "name=a.jsonl&dry_run=true", "body": body}
+    assert call(cloud, "POST", "/v2/batches", **checked)[1]["unpriced"] == 0
+    dynamodb = boto3.client("dynamodb")
+    for one in dynamodb.scan(TableName="money")["Items"]:
+        if one["pk"]["S"] == "price":
+            dynamodb.delete_item(TableName="money", Key={"pk": one["pk"], "sk": one["sk"]})
+    _, check = call(cloud, "POST", "/v2/batches", **checked)
+    assert (check["estimated_usd"], check["unpriced"]) == (10, 2)
+
+
 def test_jobs_wait_for_credits_without_a_slot_and_one_of_them_tries(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:

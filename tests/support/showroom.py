@@ -373,6 +373,7 @@ class Api:
                 "made_elsewhere": None,
                 "estimated_usd": 200 * self.usd,
                 "at_most_usd": 300 * self.usd,
+                "unpriced": 0,
             }
         self.batches.insert(0, _batch("d" * 32, query["name"], "running"))
         return 200, self.batches[0]

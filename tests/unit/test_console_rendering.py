@@ -360,3 +360,34 @@ def test_json_that_is_wrong_says_so(tab: Tab) -> None:
     earlier = tab.field({"kind": "json"}, {"seed": 1})
     assert earlier.one("textarea").text == '{ "seed": 1 }'
     assert "not valid" not in earlier.text
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Did you mean veo3? GET /v2/models or `promptreel models` lists the models.", "Did you mean veo3?"),
+        ("It is not offered: GET /v2/models lists them.", "It is not offered."),
+    ],
+)
+def test_messages_end_with_one_mark(tab: Tab, message: str, shown: str) -> None:
+    template = 'const { readable } = await load("format"); return html`<p>${readable(GIVEN.message)}</p>`;'
+    assert tab.rendered(template, message=message).text == shown
+
+
+@pytest.mark.parametrize(
+    ("most", "shown"), [("$4", "New rows cost about $4."), ("$9", "New rows cost about $4, and rarely more than $9.")]
+)
+def test_the_cost_of_a_file_is_named_once(tab: Tab, most: str, shown: str) -> None:
+    template = 'const { texts } = await load("texts"); return html`<p>${texts.batches.cost("$4", GIVEN.most)}</p>`;'
+    assert tab.rendered(template, most=most).text == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(7 * 86_400 - 5, "in 7 days"), (86_400 - 5, "in 1 day"), (3 * 86_400 + 7200, "in 3 days")]
+)
+def test_a_link_that_was_just_made_expires_after_the_chosen_time(tab: Tab, seconds: int, shown: str) -> None:
+    template = """
+        const { relative } = await load("format");
+        return html`<p>${relative(GIVEN.seconds * 1000, 0)}</p>`;
+    """
+    assert tab.rendered(template, seconds=seconds).text.replace("tomorrow", "in 1 day") == shown

@@ -152,7 +152,8 @@ def run(
     wait: Wait = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file, but generate nothing.")] = False,
     name: Annotated[
-        str | None, typer.Option(help="The batch's name; by default the file's name.", show_default=False)
+        str | None,
+        typer.Option(help="The batch's name, such as week.csv; by default the file's name.", show_default=False),
     ] = None,
     reuse: Annotated[
         bool,
@@ -430,7 +431,7 @@ def _check_here(file: Path, readable: Path, *, strict: bool, as_json: bool) -> N
     rows, problems = checked.rows, checked.problems
     _print_causes([str(problem["message"]) for problem in problems])
     for problem in problems:
-        output.warn(output.plain(f"{file}:{problem['line']}: {problem['message']}"))
+        output.warn(output.plain(f"{file}:{problem['line']}: row {problem['row']}: {problem['message']}"))
     _print_unchecked(checked.unchecked)
     output.warn(
         f"No API is configured, so the rows were checked against the {checked.models} models that this version knows; "
@@ -496,11 +497,11 @@ def _print_unchecked(fields: Sequence[str]) -> None:
 
 
 def _print_comparison(check: BatchCheck, name: str) -> None:
-    """Print which rows exist already, which are dropped and which run, unless the file is simply new."""
+    """Print which rows exist already, which are dropped, which run, and what these cost."""
     lines = list(_compared(check))
     if check.name != name:
         lines.insert(0, f"Sent as {_named(check.name)}.")
-    for line in lines if len(lines) > 1 else ():
+    for line in (*lines, *_cost(check)):
         output.warn(line)
 
 
@@ -563,12 +564,24 @@ def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None
             output.say(line)
         if check.choices:
             output.say(f"To run it, pass one of {_as_options(check.choices)}.")
-        if check.estimated_usd is not None:
-            most = f", at most {check.at_most_usd:.2f}" if check.at_most_usd != check.estimated_usd else ""
-            what = f" of {output.counted(check.new, 'new row')}" if check.choices else ""
-            output.say(f"Estimated cost{what}: {check.estimated_usd:.2f} USD{most}, plus AWS charges.")
+        for line in _cost(check):
+            output.say(line)
     if check.problem_rows:
         raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: fix the file and try again.")
+
+
+def _cost(check: BatchCheck) -> Iterator[str]:
+    """Yield what the new rows cost, and for how many of them nothing is known."""
+    if check.estimated_usd is None:
+        return
+    most = f", at most {check.at_most_usd:.2f}" if check.at_most_usd != check.estimated_usd else ""
+    what = f" of {output.counted(check.new, 'new row')}" if check.choices else ""
+    yield f"Estimated cost{what}: {check.estimated_usd:.2f} USD{most}, plus AWS charges."
+    if check.unpriced:
+        yield (
+            f"The cost of {output.counted(check.unpriced, 'row')} is unknown, so a fixed amount is counted for each. "
+            "A new deployment reads the prices in its first minutes."
+        )
 
 
 def _asked(check: BatchCheck) -> Existing:

@@ -22,6 +22,7 @@ from core.errors import ChoiceRequired, FileTooLarge, InvalidFile, InvalidReques
 from core.models import Models
 from core.money import usd
 from core.money.accounts import Accounts
+from core.money.estimates import RESERVE
 from core.owners import own_folder
 from core.text import is_printable
 
@@ -54,6 +55,7 @@ class CheckedFile:
     unchecked: list[str]  # fields of valid rows that their models' schemas do not have, in the order of the file
     new: int  # rows that would start
     cost: tuple[int, int]  # of the new rows, in credits: the estimate, and the most that budgets hold for them
+    unpriced: int  # new rows of unknown cost, which are estimated with the reserve
     compared: Comparison
     existing: Existing | None  # what its sender has chosen
 
@@ -73,6 +75,7 @@ class CheckedFile:
             **self.compared.as_json(self.existing),
             "estimated_usd": usd(self.cost[0]),
             "at_most_usd": usd(self.cost[1]),
+            "unpriced": self.unpriced,
         }
 
     def reject_problems(self) -> None:
@@ -200,6 +203,7 @@ class CheckFile:
         problems = [(identity, row) for identity, row in problems if not identity or identity not in started]
         unmade = {identity for identity, _ in problems if identity}
         new = [request for one, request in requests.items() if one not in started and one not in unmade]
+        *cost, unpriced = self._cost(file.owner, new)
         return CheckedFile(
             name=file.name,
             batch_id=batch_id,
@@ -207,7 +211,8 @@ class CheckFile:
             problems=[row for _, row in problems],
             unchecked=list(unchecked),
             new=len(new),
-            cost=self._cost(file.owner, new),
+            cost=(cost[0], cost[1]),
+            unpriced=unpriced,
             compared=compared,
             existing=file.existing,
         )
@@ -224,17 +229,17 @@ class CheckFile:
         rules = Rules(self.batches.allow_local_webhooks, file.strict)
         return prompt_file.read(file.name, io.BytesIO(file.body), self.models, default_model, rules)
 
-    def _cost(self, owner: str, requests: Iterable[dict[str, Any]]) -> tuple[int, int]:
-        """Return the estimate for all requests together, in credits, and the most that such requests cost."""
-        known: dict[str, tuple[int, int]] = {}
-        total = most = 0
+    def _cost(self, owner: str, requests: Iterable[dict[str, Any]]) -> tuple[int, int, int]:
+        """Return the estimate for all requests in credits, the most that they cost, and the number without a price."""
+        known: dict[str, tuple[int, int, int]] = {}
+        total = most = unpriced = 0
         for request in requests:
             kind = json.dumps({name: value for name, value in request.items() if name not in WORDS}, sort_keys=True)
             if kind not in known:
                 estimate = self.accounts.estimates.of(request, self.models, owner)
-                known[kind] = estimate.credits, estimate.most
-            total, most = total + known[kind][0], most + known[kind][1]
-        return total, most
+                known[kind] = estimate.credits, estimate.most, int(estimate.basis == RESERVE)
+            total, most, unpriced = total + known[kind][0], most + known[kind][1], unpriced + known[kind][2]
+        return total, most, unpriced
 
     def _without_uploads(self, owner: str, batch_id: str, rows: list[Identified]) -> list[Identified]:
         """Return the rows that name a missing upload: the owner does not have it, and the batch has not kept it."""

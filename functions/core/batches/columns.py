@@ -11,8 +11,8 @@ from core.models import Models
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 NOT_UTF8 = (
-    "The file is not UTF-8 text: in Excel choose CSV UTF-8 when you save it, or name its encoding, such as cp1252 for "
-    "Windows in Western Europe."
+    "The file is not UTF-8 text: in Excel choose CSV UTF-8 when you save it. The command line (--encoding cp1252) and "
+    "the API (encoding=cp1252) also read other encodings, such as cp1252 for Windows in Western Europe."
 )
 FOR_US = ("id", "name", "tags", "webhook", "webhook_events")  # not sent to the provider
 OWN = ("prompt", "model", *FOR_US)  # columns that every model allows

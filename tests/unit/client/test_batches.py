@@ -182,6 +182,21 @@ def test_a_file_that_repeats_or_drops_most_rows_is_not_sent_without_an_option(
 
 
 @pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("unpriced", [0, 2])
+def test_a_dry_run_says_that_a_cost_is_unknown(ask: Any, unpriced: int) -> None:
+    cost = {"new": 2, "estimated_usd": 10, "at_most_usd": 10, "unpriced": unpriced}
+    _, out, _, _ = ask("batch", "week.csv", "--dry-run", answers=[check(**cost)])
+    assert ("The cost of 2 rows is unknown" in " ".join(out.split())) == bool(unpriced)
+
+
+@pytest.mark.usefixtures("file")
+def test_a_file_that_is_sent_says_what_its_rows_cost(ask: Any) -> None:
+    found = check(new=2, estimated_usd=10, at_most_usd=10)
+    _, _, err, _ = ask("batch", "week.csv", answers=[found, batch()])
+    assert "New: 2 rows.\nEstimated cost: 10.00 USD, plus AWS charges.\n" in err
+
+
+@pytest.mark.usefixtures("file")
 @pytest.mark.parametrize("choice", ["reuse", "again", "replace"])
 def test_an_option_is_passed_to_the_deployment_which_names_the_batch(ask: Any, choice: str) -> None:
     there = check(id=OTHER, name="week-2.csv", made_before=2)
@@ -309,7 +324,7 @@ def test_a_dry_run_without_a_deployment_needs_no_aws_and_names_its_models(file: 
         [sys.executable, "-c", program], cwd=file.parent, capture_output=True, text=True, check=False, env={"HOME": "/"}
     )
     assert (done.returncode, done.stdout) == (1, "week.csv: 1 row, 1 with a problem.\n"), done.stderr
-    assert "week.csv:2: `duration` must be one of" in done.stderr
+    assert "week.csv:2: row 1: `duration` must be one of" in done.stderr
     assert "models that this version knows" in done.stderr
 
 

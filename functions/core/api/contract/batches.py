@@ -95,6 +95,7 @@ _CHECK = {
         "made_elsewhere",
         "estimated_usd",
         "at_most_usd",
+        "unpriced",
     ],
     "properties": {
         "id": {"type": "string", "pattern": GENERATION_ID},
@@ -134,6 +135,10 @@ _CHECK = {
         },
         "estimated_usd": {"type": "number", "description": "Estimated cost of the rows that would be run."},
         "at_most_usd": {"type": "number", "description": "The amount that budgets reserve until each row has ended."},
+        "unpriced": {
+            **COUNT,
+            "description": "Rows of unknown cost. Both amounts count the reserve for unknown costs for each of them.",
+        },
         "failed_before": {**COUNT, "description": "Rows that failed before. Retry runs them again."},
         "made_elsewhere": {
             "type": ["object", "null"],
