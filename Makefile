@@ -95,7 +95,7 @@ compatibility: .venv/.ready .venv/ministack/.ready .venv/compatibility/.ready ##
 mutants: .venv/.ready node_modules/.ready ## break the code on purpose and check that a test fails: make mutants ONLY="part of a name"
 	@python -m tests.mutants $(if $(ONLY),"$(ONLY)")
 
-pr: ## everything that a pull request must pass, as CI runs it, in 20 minutes
+pr: ## everything that a pull request must pass, as CI runs it, in less than 30 minutes
 	@.ci/run
 
 check: .venv/.ready node_modules/.ready .venv/docs/.ready ## lint, types, documentation, definitions and templates

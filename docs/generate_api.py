@@ -94,7 +94,10 @@ class Operation:
         """Return which key may make the call."""
         method, path = self.calls[0].split()
         route = f"{method} {path}"
-        return next(scope for scope, routes in ROUTES.items() if route in routes)
+        for scope, routes in ROUTES.items():
+            if route in routes:
+                return scope
+        sys.exit(f"{route} has no scope: add it to ROUTES in functions/core/api/routes.py.")
 
 
 def document(examples: dict[str, Any]) -> str:
@@ -263,6 +266,8 @@ def _cell(text: str) -> str:
 
 
 def _example(operation: str, examples: dict[str, Any], *, with_key: bool) -> str:
+    if operation not in examples:
+        sys.exit(f"{operation} has no example: call it in tests/support/api_examples.py.")
     example = examples[operation]
     url = f"$PROMPTREEL_URL{example['path']}" + (f"?{example['query']}" if example["query"] else "")
     verb = "" if example["method"] == ("GET" if example["body"] is None else "POST") else f"-X {example['method']} "
@@ -314,7 +319,9 @@ if __name__ == "__main__":
     if "--check" not in sys.argv:
         made = [sys.executable, "-m", "pytest", str(TEST), "--quiet", "--numprocesses", "0"]
         environment = {**os.environ, "PROMPTREEL_EXAMPLES": "write"}
-        subprocess.run(made, cwd=ROOT, env=environment, check=True, capture_output=True)  # noqa: S603 - our own test
+        done = subprocess.run(made, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)  # noqa: S603 - our own test
+        if done.returncode:
+            sys.exit(f"{done.stdout}{done.stderr}The examples were not made, for the reason above.")
     text = document(json.loads(EXAMPLES.read_text("utf-8")))
     if "--check" in sys.argv:
         sys.exit(DOCUMENT.read_text("utf-8") != text and "docs/api.md is out of date: run make docs.")

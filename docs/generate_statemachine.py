@@ -123,6 +123,10 @@ def document() -> str:
     """Return the SVG."""
     definition = json.loads(DEFINITION.read_text("utf-8"))
     drawn = picture(definition)
+    if outside := [name for name in drawn.places if _middle(drawn, name)[0] + BOX_WIDTH // 2 > WIDTH]:
+        raise ValueError(
+            f"{', '.join(outside)} would be outside of the picture: raise WIDTH by {COLUMN} for each column."
+        )
     shared = _shared(drawn)
     left, top, width, height = FRAME
     lines = [_arrow(drawn, arrow) for arrow in drawn.arrows if (arrow.target, arrow.label) not in shared]

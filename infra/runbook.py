@@ -521,5 +521,7 @@ NOT_WALKED: Mapping[str, str] = {
 
 def description(alarm: str) -> str:
     """Return the alarm's description: what happened, what to do first, and the section of the runbook."""
+    if alarm not in SECTIONS:
+        raise KeyError(f"infra/runbook.py does not describe the alarm {alarm}: add it to _FUNCTIONS or to a section.")
     section = SECTIONS[alarm]
     return f"{section.alarms[alarm]} docs/runbook.md#{section.anchor}"

@@ -208,7 +208,7 @@ def test_a_function_has_only_the_permissions_that_it_needs(stage: str, name: str
 
 def test_every_function_is_covered_and_has_a_separate_role_and_log() -> None:
     found = functions("prod")
-    assert found.keys() == MAY.keys()
+    assert found.keys() == MAY.keys(), "name its permissions in MAY"
     assert len({readable(f["Role"]) for f in found.values()}) == len(found)
     assert len({readable(f["LoggingConfig"]["LogGroup"]) for f in found.values()}) == len(found)
 

@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from infra.bundle import ROOT
-from infra.runbook import NOT_WALKED, RUNBOOK, SECTIONS, Section
+from infra.runbook import NOT_WALKED, RUNBOOK, SECTIONS, Section, description
 from tests.support.programs import check
 from tests.support.templates import STAGES, resources
 
@@ -32,6 +32,11 @@ def test_an_alarm_is_in_one_section_and_a_section_has_one_anchor() -> None:
     assert len(SECTIONS) == sum(len(section.alarms) for section in RUNBOOK)
     assert len({section.anchor for section in RUNBOOK}) == len(RUNBOOK)
     assert NOT_WALKED.keys() <= SECTIONS.keys()
+
+
+def test_an_alarm_without_a_description_says_where_to_add_it() -> None:
+    with pytest.raises(KeyError, match="does not describe the alarm ReviewErrors: add it to _FUNCTIONS"):
+        description("ReviewErrors")
 
 
 @pytest.mark.parametrize("section", RUNBOOK, ids=lambda section: section.anchor)

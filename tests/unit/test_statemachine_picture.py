@@ -35,6 +35,17 @@ def test_every_state_and_every_way_out_of_it_is_drawn(generator: Any) -> None:
     assert shown >= {*states, "any error", "SubmissionUnknown", "held_back", "archiving"}
 
 
+def test_a_state_outside_of_the_picture_stops_it(generator: Any, tmp_path: Path) -> None:
+    changed = json.loads(json.dumps(DEFINITION))
+    states = changed["States"]
+    states["Review"] = {**states["CheckStatus"], "Next": "Finalize"}
+    states["IsFinished?"]["Choices"][0]["Next"] = "Review"
+    generator.DEFINITION = tmp_path / "changed.asl.json"
+    generator.DEFINITION.write_text(json.dumps(changed))
+    with pytest.raises(ValueError, match="Finalize would be outside of the picture: raise WIDTH"):
+        generator.document()
+
+
 def test_a_state_whose_errors_nobody_catches_stops_the_picture(generator: Any, tmp_path: Path) -> None:
     changed = json.loads(json.dumps(DEFINITION))
     del changed["States"]["CheckStatus"]["Catch"]
