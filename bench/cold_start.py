@@ -104,7 +104,7 @@ def measure(quick: bool = False) -> dict[str, Any]:
         scratch = Path(folder)
         plain = [layer / "python"]
         bare = [_without_bytecode(scratch / str(number), one) for number, one in enumerate(ours)]
-        for turn in range(-1, QUICK_RUNS if quick else RUNS):
+        for turn in range(0 if quick else -1, QUICK_RUNS if quick else RUNS):
             for name, invocation in first.items():
                 ways = {"floor": (FLOOR, plain), "function": (FUNCTION, ours)}
                 if name in BARE:
