@@ -139,8 +139,8 @@ models: .venv/.ready ## write the models again: make models SOURCE=<a checkout o
 pictures: .venv/.ready node_modules/.ready .venv/ministack/.ready ## take the console's pictures for a release, on the local cloud that make up started
 	@python -m tests.pictures
 
-bench: .venv/.ready .venv/ministack/.ready .venv/bench/.ready ## compare with the peers: docs/performance.md; QUICK=1 takes three minutes and writes nothing
-	@python -m bench $(if $(QUICK),--quick)
+bench: .venv/.ready .venv/ministack/.ready .venv/bench/.ready ## compare with the peers: docs/performance.md; QUICK=1 takes five minutes and writes nothing; PARTS="archive waiting" measures these
+	@python -m bench $(if $(QUICK),--quick) $(PARTS)
 
 fmt: .venv/.ready ## format the code
 	@ruff check --quiet --fix && ruff format --quiet

@@ -2,7 +2,7 @@
 
 The results of each part are stored in docs/performance/ once it is measured. If a part fails, the others continue; the
 command ends with an error, and `python -m bench PART` measures that part again. `python -m bench --page` writes the
-page again from the stored results. A run with `--quick` takes three minutes, prints its results and writes nothing.
+page again from the stored results. A run with `--quick` takes five minutes, prints its results and writes nothing.
 """
 
 import argparse
