@@ -25,6 +25,7 @@ A million videos a month are 0.4 jobs a second.
 The numbers are simulated, because nobody has paid for a load test of this size.
 The simulation runs with one command, also for other rates:
 
+<!-- not run: make docs runs the same simulation -->
 ```sh
 python -m bench.scale --rates 1 10 100 1000
 ```

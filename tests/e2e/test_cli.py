@@ -29,7 +29,8 @@ def test_a_prompt_becomes_a_file_and_stays_in_the_list(cloud: LocalCloud, run: R
     got = json.loads(run("get", generation_id, "--json").stdout)
     assert got["meta"]["request"] == {"model": "veo2", "prompt": prompt, "aspect_ratio": "9:16"}
     run("download", generation_id)
-    assert (tmp_path / f"{generation_id}.mp4").read_bytes() == (tmp_path / "boat.mp4").read_bytes()
+    [saved] = tmp_path.glob(f"a-paper-boat-*-{generation_id[:8]}.mp4")
+    assert saved.read_bytes() == (tmp_path / "boat.mp4").read_bytes()
 
 
 def test_several_videos_of_a_prompt_are_generated_listed_and_saved(cloud: LocalCloud, run: Run, tmp_path: Path) -> None:

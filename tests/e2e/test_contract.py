@@ -80,6 +80,9 @@ def _whole_contract(cloud: LocalCloud) -> dict[str, Any]:
                 parameter["schema"] = {"type": "array", "items": {"enum": ["a", "shot=3", " b , c=d;"]}}
             if parameter["name"] == "strict":  # otherwise fields that no schema has are accepted
                 parameter |= {"required": True, "schema": {"const": "true"}}
+    for parameter in contract["paths"]["/v2/models"]["get"]["parameters"]:
+        if parameter["name"] == "settings":  # no schema can express that a text is a JSON object
+            parameter["schema"] = {"enum": ["{}", '{"duration": 8, "resolution": "1080p"}', '{"unknown": true}']}
     contract["components"]["schemas"]["Request"] = {
         "oneOf": [{name: value for name, value in schema.items() if name != "$schema"} for schema in found]
     }

@@ -277,6 +277,7 @@ def test_a_link_does_not_lead_to_a_later_generation_with_the_same_id(cloud: Clou
         (None, "2026-03-08T12:00:30.000Z"),
         ({}, "2026-03-08T12:00:30.000Z"),
         ({"expires_in": 3600}, "2026-03-01T13:00:30.000Z"),
+        ({"expires_in": 3600.0}, "2026-03-01T13:00:30.000Z"),
         ({"expires_in": None}, None),
     ],
 )

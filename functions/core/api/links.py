@@ -157,6 +157,8 @@ def _lifetime(seconds: object) -> timedelta | None:
     if seconds is None:
         return None
     least, most = int(SHORTEST.total_seconds()), int(LONGEST.total_seconds())
+    if isinstance(seconds, float) and seconds.is_integer():  # 3600.0 is an integer in JSON Schema
+        seconds = int(seconds)
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not least <= seconds <= most:
         raise InvalidRequest(
             f"`expires_in` must be a whole number of seconds from {least} to {most}, or null for a link that does not "
