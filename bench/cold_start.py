@@ -130,9 +130,7 @@ def section(results: dict[str, Any]) -> Section:
     slowest = max(starts, key=lambda name: starts[name] / GOALS[name])
     rooms = {room: median(_ratio(results, f"room {room}", "s3", 0)) for room in ROOMS}
     worst = max(rooms, key=lambda room: rooms[room])
-    because = (
-        "The rest of the time goes to Powertools' logger, our own code and, where requests are validated, jsonschema."
-    )
+    because = "The rest is the time of Powertools' logger, our own code and, where requests are validated, jsonschema."
     rows = (
         Row(f"`{slowest}`, the function that is closest to its goal", starts[slowest], None, GOALS[slowest], because),
         Row("`submit`", starts["submit"], None, GOALS["submit"], because),
@@ -196,7 +194,7 @@ def _missed(names: list[str]) -> str:
     if not names:
         return "All goals are met."
     return (
-        f"Above the goal: {', '.join(names)}. The rest of the time goes to Powertools (its logger also imports its "
+        f"Above the goal: {', '.join(names)}. The rest of the time is that of Powertools (its logger also imports its "
         "metrics and tracer), our own code and, in functions that validate requests, jsonschema."
     )
 

@@ -84,7 +84,7 @@ export function rowsOf(generation, time) {
     const next = steps[index + 1];
     const isOpen = !next && !hasEnded(generation);
     const what = doing(step, next?.step, hasInputs);
-    const isSame = step === "held_back" && next?.step === "rejected" && between(at, next.at) < SHORT; // told once
+    const isSame = step === "held_back" && next?.step === "rejected" && between(at, next.at) < SHORT; // once is enough
     const event = isSame ? null : eventOf(generation, step);
     const seconds = next || isOpen ? between(at, next?.at ?? time) : 0;
     /** @type {Row[]} */
@@ -131,13 +131,13 @@ export function Timeline({ generation }) {
   const { created_at: from, ended_at: ended, timeline } = generation.meta;
   const rows = rowsOf(generation, time);
   const to = ended ?? new Date(time).toISOString();
-  const told = summary(generation, rows, between(from, to));
+  const inWords = summary(generation, rows, between(from, to));
   const takes = takesOf(generation.meta.request.model);
   const isRepeated = timeline?.some(({ step }) => step === "held_back" || step === "rejected" || step === "reopened");
   return html`<section class="stack close" aria-label=${t.title}>
     <h2>${t.title}</h2>
-    <p>${told}</p>
-    <div class="line" role="img" aria-label=${told}>
+    <p>${inWords}</p>
+    <div class="line" role="img" aria-label=${inWords}>
       ${rows.map(
         ({ what, look, seconds, isOpen }, index) => html`<span key=${index} class="part ${look} ${isOpen ? "is-open" : ""}" style=${{ flexGrow: Math.max(seconds, 0) }} title=${seconds ? `${what}: ${shown(seconds)}` : what}></span>`,
       )}
