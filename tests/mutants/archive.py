@@ -178,18 +178,4 @@ MUTANTS = (
 """,
         noticed_by="tests/unit/test_archive_parts.py::test_progress_does_not_include_a_later_part_that_arrives_meanwhile",
     ),
-    Mutant(
-        "Connections that make nothing faster are kept",
-        "functions/core/archive/flow.py",
-        "            self.connections = max(1, round(enough))\n",
-        "            pass\n",
-        noticed_by="tests/unit/test_flow.py::test_a_saturated_link_keeps_one_connection",
-    ),
-    Mutant(
-        "A download starts with more than one connection",
-        "functions/core/archive/flow.py",
-        "FIRST_CONNECTIONS, MOST_CONNECTIONS = 1, 8\n",
-        "FIRST_CONNECTIONS, MOST_CONNECTIONS = 2, 8\n",
-        noticed_by="tests/unit/test_flow.py",
-    ),
 )

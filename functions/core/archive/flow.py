@@ -9,9 +9,8 @@ from typing import Self
 
 import urllib3
 
-FIRST_CONNECTIONS, MOST_CONNECTIONS = 1, 8
-GROWTH = 4  # times as many connections at each attempt to be faster
-WORTH_IT = 0.75  # more connections need this share of the speed at which each would be as fast as before
+FIRST_CONNECTIONS, MOST_CONNECTIONS = 2, 8
+WORTH_IT = 1.2  # a smaller speed-up does not justify twice the connections
 WINDOW_SECONDS, WINDOW_BYTES = 0.25, 4 << 20  # a measurement of speed has this duration and bytes per connection
 PATIENCE = 5  # attempts per connection while none of the connections receives anything
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
@@ -28,8 +27,8 @@ class Flow:
     A read waits for many bytes, because each wait costs CPU time. A host that sends one byte after the other could
     therefore keep a read busy for hours. A thread watches the time and interrupts all reads when none is left.
 
-    One connection costs the least CPU time. The number grows as long as each connection stays about as fast as before,
-    which means that the host limits each of them. When the host asks for fewer, it is halved and no longer grows.
+    The number of connections doubles as long as that speeds up the whole download. When the host asks for fewer, it is
+    halved and no longer grows.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Flow:
         self._stopped = threading.Event()
         self._responses: set[urllib3.BaseHTTPResponse] = set()
         self._fruitless = 0
-        self._each = 0.0  # the speed of each connection before the number grew
+        self._before, self._speed_before = 0, 0.0  # the previous number of connections, and their total speed
         self._since, self._bytes = clock(), 0
 
     def __enter__(self) -> Self:
@@ -69,7 +68,7 @@ class Flow:
             self._responses.discard(response)
 
     def began(self) -> None:
-        """Restart the measurement, because the speed before a new connection works does not count."""
+        """Restart the measurement, because the speed before this new connection does not count."""
         with self._lock:
             self._since, self._bytes = self._clock(), 0
 
@@ -84,15 +83,14 @@ class Flow:
                 self._measured(self._bytes / seconds)
 
     def _measured(self, speed: float) -> None:
-        enough = speed / self._each if self._each else self.connections  # connections, if each were as fast as before
-        if enough < WORTH_IT * self.connections:
+        if speed <= WORTH_IT * self._speed_before:
             self._growing = False
-            self.connections = max(1, round(enough))
+            self.connections = self._before
         elif self.connections == self._most:
             self._growing = False
         else:
-            self._each = speed / self.connections
-            self.connections = min(GROWTH * self.connections, self._most)
+            self._before, self._speed_before = self.connections, speed
+            self.connections = min(2 * self.connections, self._most)
             self._since, self._bytes = self._clock(), 0
 
     def refused(self) -> None:

@@ -70,7 +70,7 @@ class Reader:
         self._flow = flow
         self._connection = Connection(allowed)
         self._response: urllib3.BaseHTTPResponse | None = None
-        self._requests = 0
+        self._is_connected = False
         self._at = 0  # the position of the open response in the video
         self._ahead = b""  # bytes from that position on that were already read
 
@@ -193,8 +193,8 @@ class Reader:
         self._drop()
         self._response = self._connection.get(self._link.url, headers)
         self._flow.opened(self._response)
-        self._requests += 1
-        if self._requests in (1, 2):  # the first one waits for calls to S3 or is measured without its upload
+        if not self._is_connected:
+            self._is_connected = True
             self._flow.began()
         return self._response
 
