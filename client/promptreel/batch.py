@@ -42,7 +42,7 @@ class BatchCheck:
     made_elsewhere: OtherBatch | None
     estimated_usd: float | None  # for the rows that would run
     at_most_usd: float | None  # the amount that budgets reserve for them
-    unpriced: int  # rows of unknown cost, for which both amounts count a fixed reserve
+    unpriced: int  # rows whose cost is unknown: both amounts count a fixed reserve for each
     unchecked: tuple[str, ...]  # fields that the models do not have, of valid rows; the first hundred
     new: int  # rows that would run
     rows_before: int  # rows of the latest revision of the batch
