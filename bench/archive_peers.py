@@ -2,7 +2,7 @@
 
 Print JSON: wall time in seconds, CPU time in seconds (including programs it started), and peak memory above that of the
 idle process in MiB. The idle process has done its imports and made its client. All ways except `curl` hash with
-SHA-256.
+SHA-256. With the variable ON_ONE_CORE the process has one core, and with AFTER_ANOTHER it has archived before.
 """
 
 import hashlib
@@ -161,7 +161,11 @@ def _memory(name: str) -> float:
 
 def main() -> None:
     way, url, s3 = sys.argv[1:]
+    if "ON_ONE_CORE" in os.environ:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     run = WAYS[way](url, s3)
+    if "AFTER_ANOTHER" in os.environ:
+        run()
     with open("/proc/self/clear_refs", "w") as refs:
         refs.write("5")  # reset the peak
     idle, began, cpu = _memory("VmRSS"), time.perf_counter(), _cpu()

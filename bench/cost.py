@@ -13,13 +13,13 @@ from bench.report import Row, Section
 TARGET = 0.00033  # USD per video with its poster, not counting storage and egress
 # Each invocation of these has its own trace; the invocations of a workflow share one.
 DOORS = {"api", "authorize", "ingest", "make_poster"}
+POLLS = "check_status"  # until the job ends, which takes no longer on a slower core
 PLATFORM_LOG_BYTES = 400  # what Lambda itself logs for an invocation: START, END, REPORT
 FULL_CORE_MB = 1769  # a function with this much memory has one core
 HOURS = 730  # of a month
 A_MONTH = 10_000
-WRITE_UNITS, READ_UNITS = 40, 30.5  # of a job of 45 s, in November 2026
-WRITES_BECAUSE = "Each write serves a promise: the claim, the slot, the budgets and the announcement survive a crash."
-READS_BECAUSE = "Slots and claims are decided by consistent reads, which cost twice as much."
+WRITE_UNITS, READ_UNITS = 40, 30.5  # of a job of 45 s, in ...
+BEFORE = "November 2026, without a poster"
 EMPTY_RECEIVES = 15 * 60 * HOURS  # Lambda polls a queue with five pollers, each for 20 seconds
 ROW_STATES = 5  # of a row in its map: AcceptRow, its choice, the run, and the overhead of a Distributed Map
 WHO = {
@@ -38,6 +38,7 @@ def measure(quick: bool = False) -> dict[str, Any]:
         "seconds": recorded.seconds,
         "usd": {name: dict(cost) for name, cost in jobs.items()},
         "counts": {name: _counts(getattr(recorded, name)) for name in WHO},
+        "functions": dict(_by_function(recorded)),
         "month": _month(recorded, sum(jobs["alone"].values())),
     }
 
@@ -47,19 +48,24 @@ def section(results: dict[str, Any]) -> Section:
     totals = {one: sum(results["usd"][one].values()) for one in WHO}
     month = sum(sum(parts.values()) for parts in results["month"].values()) / A_MONTH
     who = {one: name.format(results["seconds"]) for one, name in WHO.items()}
-    (most, usd_of_most), *_ = Counter(results["usd"]["alone"]).most_common(1)
-    because = f"The largest part is {most} ({usd_of_most:.6f}), which depends on how long the provider is polled."
     counts = results["counts"]["alone"]
+    lambdas, states = (results["usd"]["alone"][part] for part in ("Lambda time", "Step Functions"))
+    function, most = Counter(results["functions"]).most_common(1)[0]
+    because = (
+        f"The {counts['state transitions']:g} transitions of the workflow cost {states:.6f} USD, and the "
+        f"time of functions {lambdas:.6f}, {most:.6f} of it in `{function}`."
+    )
     rows = (
         Row(f"{who['alone']}, USD", totals["alone"], None, TARGET, because, digits=6),
         Row(f"{who['queued']}, USD", totals["queued"], digits=6),
         Row(f"{who['row']}, USD", totals["row"], digits=6),
         Row(f"one of {A_MONTH:,} videos in a month, with all fixed costs, USD", month, digits=6),
-        Row("DynamoDB write units a job", counts["DynamoDB write units"], None, WRITE_UNITS, WRITES_BECAUSE, digits=1),
-        Row("DynamoDB read units a job", counts["DynamoDB read units"], None, READ_UNITS, READS_BECAUSE, digits=1),
+        Row(f"{who['alone']}: write units ({WRITE_UNITS} in {BEFORE})", counts["DynamoDB write units"], digits=1),
+        Row(f"{who['alone']}: read units ({READ_UNITS} in {BEFORE})", counts["DynamoDB read units"], digits=1),
     )
     text = (
         "What AWS charges for a video without storage and egress: calls counted on the local cloud, times list prices.",
+        "The functions are warm and the times of the model are known.",
         "No peer publishes such a figure; a program that polls by itself has to run somewhere the whole time.",
     )
     return Section("Cost", text, rows)
@@ -93,8 +99,7 @@ def page(results: dict[str, Any]) -> str:
         lines.append(f"| {name} | " + " | ".join(f"{results['counts'][one][name]:g}" for one in WHO) + " |")
     lines += [
         "",
-        f"In November 2026, a job of 45 s needed {WRITE_UNITS} write units and {READ_UNITS} read units, without its",
-        "poster, and with half a unit for each BatchGetItem.",
+        f"A job of 45 s needed {WRITE_UNITS} write units and {READ_UNITS} read units in {BEFORE}.",
         "",
         f"A month of {A_MONTH} videos costs {month['running']:.2f} USD, or {month['running'] / A_MONTH:.6f} per video, "
         f"and fixed costs of {month['standing']:.2f} USD, which makes {sum(month.values()) / A_MONTH:.6f} per video:",
@@ -103,7 +108,14 @@ def page(results: dict[str, Any]) -> str:
         "|---|---|",
         *(f"| {part} | {cost:.2f} |" for parts in results["month"].values() for part, cost in parts.items()),
         "",
+        f"Lambda's time of a job of {results['seconds']} s, by function:",
+        "",
+        "| function | USD |",
+        "|---|---|",
+        *(f"| {name} | {cost:.6f} |" for name, cost in Counter(results["functions"]).most_common()),
+        "",
         "Lambda's time is the time measured here, stretched to the share of a core that the function's memory gets.",
+        f"Only that of `{POLLS}` is not stretched: it polls until the job ends.",
         "It is an overestimate, because DynamoDB is slower on this machine than in AWS. Not included: storage, egress",
         "(about 0.09 USD per GB that leaves AWS), requests of clients that poll, the dashboard's log queries",
         "(0.005 USD per GB) while it is open, free tiers, and",
@@ -149,11 +161,22 @@ def _running(invocations: Iterable[Invocation], memory: dict[str, int]) -> Count
     for invocation in invocations:
         megabytes = memory[invocation.function]
         stretched = (invocation.cpu + invocation.start_cpu) * max(1.0, FULL_CORE_MB / megabytes)
-        seconds = max(0.0, invocation.wall - invocation.cpu) + stretched
+        if invocation.function == POLLS:
+            seconds = max(invocation.wall, stretched)
+        else:
+            seconds = max(0.0, invocation.wall - invocation.cpu) + stretched
         costs["Lambda time"] += seconds * megabytes / 1024 * USD["Lambda arm64 GB-second"]  # type: ignore[assignment]
         costs["Lambda requests"] += USD["Lambda request"]  # type: ignore[assignment]
         logged = invocation.log_bytes + PLATFORM_LOG_BYTES
         costs["Logs"] += logged / 1e9 * USD["CloudWatch log GB"]  # type: ignore[assignment]
+    return costs
+
+
+def _by_function(recorded: Recording) -> Counter[str]:
+    """Return the USD of Lambda's time by function, of one job."""
+    costs: Counter[str] = Counter()
+    for invocation in recorded.alone.invocations:
+        costs[invocation.function] += _running([invocation], recorded.memory)["Lambda time"]
     return costs
 
 

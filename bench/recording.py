@@ -18,6 +18,7 @@ from uuid import uuid4
 from bench.calls import Invocation, invocation_of
 from bench.production import production
 from core.generation import Generation, Source, Status, Submission, iso
+from core.learned.times import FEW
 from core.slots.table import Slot, SlotsTable
 from local.services import throw_away
 from local.settings import Checkout, Settings
@@ -27,6 +28,8 @@ from wiring import now
 
 ROOT = Path(__file__).parents[1]
 HOOK = Path(__file__).with_name("hook")
+MODEL = "google/veo3"  # of the jobs whose cost is shown; the others take a second, which would be learned
+WARM_SECONDS = "600"  # how long an idle function is kept, as on AWS; the local cloud usually ends it sooner
 SWEPT_AFTER_MINUTES = (1, 2, 4, 8, 16, 32)  # when, in its first hour, core.sweep looks at what waits
 
 
@@ -66,7 +69,8 @@ def record(quick: bool = False) -> Recording:
     shutil.rmtree(calls, ignore_errors=True)
     calls.mkdir()
     # Waits are not measured, so they keep their real length.
-    settings = Settings(functions_see={"RECORD_CALLS": str(calls), "PYTHONPATH": str(HOOK)})
+    environment = {"RECORD_CALLS": str(calls), "PYTHONPATH": str(HOOK), "FUNCTION_IDLE_SECONDS": WARM_SECONDS}
+    settings = Settings(functions_see=environment)
     try:
         stack = up(checkout, settings)
         return _Recorded(LocalCloud(stack, 0), calls, seconds=1 if quick else 45).record()
@@ -87,7 +91,8 @@ class _Recorded:
         first = {**self._others(), **self._first()}
         row = self._batch_row()
         sweep = self._sweep()
-        alone = self._job("alone", self.seconds)
+        self._learn()
+        alone = self._job("alone", self.seconds, MODEL)
         queued = self._queued()
         memory = {one["Handler"].partition(".")[0]: one["MemorySize"] for one in self._functions()}
         alarms = self.cloud.aws("cloudwatch").get_paginator("describe_alarms").paginate()
@@ -113,11 +118,20 @@ class _Recorded:
                     FunctionName=function["FunctionName"], Environment={"Variables": {**variables, **patient}}
                 )
 
-    def _job(self, name: str, seconds: float = 1) -> Job:
+    def _learn(self) -> None:
+        """Run jobs until the times of the model are known, as they are in any deployment after its first few jobs."""
+        prompts = [f"learn {uuid4().hex}" for _ in range(FEW)]
+        for prompt in prompts:
+            self.cloud.simulator.script(prompt, seconds=self.seconds)
+        ids = [self.cloud.create(prompt, model=MODEL) for prompt in prompts]
+        for generation_id in ids:
+            self.cloud.ended(generation_id, patience=180)
+
+    def _job(self, name: str, seconds: float = 1, model: str = "veo2") -> Job:
         prompt = f"{name} {uuid4().hex}"
         self.cloud.simulator.script(prompt, seconds=seconds)
         since = time.time()
-        generation_id = self.cloud.create(prompt)
+        generation_id = self.cloud.create(prompt, model=model)
         self.cloud.ended(generation_id, patience=180)
         eventually(lambda: self._has("make_poster", since))
         return Job(self._invocations(since), self._states(generation_id))
@@ -165,7 +179,7 @@ class _Recorded:
         prompt = f"queued {uuid4().hex}"
         self.cloud.simulator.script(prompt, seconds=self.seconds)
         since = time.time()
-        generation_id = self.cloud.create(prompt)
+        generation_id = self.cloud.create(prompt, model=MODEL)
         eventually(lambda: self._has("admit", since))
         for minutes in SWEPT_AFTER_MINUTES:
             self._age(generation_id, minutes)

@@ -24,8 +24,9 @@ HEAD = """# Performance
 This page is for developers and operators who compare Promptreel with other ways to wait for videos and to archive them.
 `make bench` writes it.
 It alternates between Promptreel and its peers, so ratios also hold on other machines; seconds do not.
-Numbers are medians.
+Numbers are medians, with the lowest and the highest in brackets.
 The best peer is the one with the best number in its row, whatever its other numbers are.
+A number is even with its peer's if their ranges overlap.
 """
 TABLE = "| | Promptreel | best peer | target | |\n|---|---|---|---|---|\n"
 MISSED = """
@@ -35,12 +36,28 @@ MISSED = """
 
 
 @dataclass(frozen=True)
+class Spread:
+    """The numbers of several runs."""
+
+    median: float
+    lowest: float
+    highest: float
+
+    def __truediv__(self, by: float) -> "Spread":
+        return Spread(self.median / by, self.lowest / by, self.highest / by)
+
+    def overlaps(self, other: "Spread") -> bool:
+        """Return whether a run of one is between runs of the other."""
+        return self.lowest <= other.highest and other.lowest <= self.highest
+
+
+@dataclass(frozen=True)
 class Row:
     """One number, next to that of the best peer and its target. Lower numbers are better, unless `is_more_better`."""
 
     what: str
-    ours: float
-    peer: tuple[str, float] | None = None
+    ours: float | Spread
+    peer: tuple[str, float | Spread] | None = None
     target: float | None = None
     because: str = ""  # which physics or promise forbids more, in one sentence; shown if the row is not ahead
     is_more_better: bool = False
@@ -50,26 +67,45 @@ class Row:
     def misses(self) -> list[str]:
         """Return what this number does not reach."""
         found = []
-        if self.peer and self._is_worse_than(self.peer[1]):
+        if self.peer and self._is_worse_than(self.peer[1]) and not self.is_even:
             found.append("behind")
         if self.target is not None and self._is_worse_than(self.target):
             found.append("missed")
         return found
 
-    def _is_worse_than(self, other: float) -> bool:
-        """Compare the rounded numbers, because a reader sees only these."""
-        ours, other = round(self.ours, self.digits), round(other, self.digits)
+    @property
+    def _to_the_peer(self) -> str:
+        is_worse = self.peer is not None and self._is_worse_than(self.peer[1])
+        return "even" if is_worse else "ahead" if self.peer else ""
+
+    @property
+    def is_even(self) -> bool:
+        """Return whether the runs do not tell this number from the peer's."""
+        peer = self.peer[1] if self.peer else None
+        return isinstance(self.ours, Spread) and isinstance(peer, Spread) and self.ours.overlaps(peer)
+
+    def _is_worse_than(self, other: float | Spread) -> bool:
+        """Compare the rounded medians, because a reader sees only these."""
+        ours, other = (round(_median(one), self.digits) for one in (self.ours, other))
         return ours < other if self.is_more_better else ours > other
 
-    def shown(self, number: float) -> str:
-        return f"{number:,.{self.digits}f}"
+    def shown(self, number: float | Spread) -> str:
+        text = f"{_median(number):,.{self.digits}f}"
+        if isinstance(number, Spread) and number.lowest < number.highest:
+            text += f" [{number.lowest:,.{self.digits}f}..{number.highest:,.{self.digits}f}]"
+        return text
 
     def line(self) -> str:
         """Return the row of the table."""
         peer = f"{self.shown(self.peer[1])} {self.peer[0]}" if self.peer else "-"
         target = "-" if self.target is None else self.shown(self.target)
-        verdict = " and ".join(f"**{one}**" for one in self.misses) or ("met" if self.target is not None else "")
+        good = "met" if self.target is not None else self._to_the_peer
+        verdict = " and ".join(f"**{one}**" for one in self.misses) or good
         return f"| {self.what} | {self.shown(self.ours)} | {peer} | {target} | {verdict} |\n"
+
+
+def _median(number: float | Spread) -> float:
+    return number.median if isinstance(number, Spread) else number
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from local.inside import service
 AT_ONCE = 4 * (os.cpu_count() or 1)  # functions of workflows; they mostly wait for ministack, which uses one core
 OTHERS_AT_ONCE = AT_ONCE  # HTTP, files and events: users wait for these, so they do not queue behind a batch
 PROCESSES = 8 * AT_ONCE  # at most, including idle ones: with fewer, functions start again and again
-IDLE_SECONDS = 25.0  # ministack checks every 30 s: no process is left a minute after the last call
+# Ministack checks every 30 s: no process is left a minute after the last call.
+IDLE_SECONDS = float(os.environ.get("FUNCTION_IDLE_SECONDS", "25"))
 
 Execute = Callable[..., Any]
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -63,14 +64,21 @@ class Cloud:
         return Accounts.at(dynamodb, tables, now, Limits(), CREDITS_PER_USD)
 
     def create(self, prompt: str) -> tuple[str, float]:
-        """Create a generation over the HTTP API. Return its id and the seconds until the response."""
+        """Create a generation over the HTTP API. Return its id and the seconds until it was accepted.
+
+        A 503 is answered if too many creates at once change the deployment's budget. A client sends it again.
+        """
         started = time.monotonic()
-        answer = requests.post(
-            f"{self.stack.api_url}/v2/video/generations",
-            json={"model": "veo2", "prompt": prompt},
-            headers={"Authorization": f"Bearer {self.stack.api_key}"},
-            timeout=300,
-        )
+        while True:
+            answer = requests.post(
+                f"{self.stack.api_url}/v2/video/generations",
+                json={"model": "veo2", "prompt": prompt},
+                headers={"Authorization": f"Bearer {self.stack.api_key}"},
+                timeout=300,
+            )
+            if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(float(answer.headers["Retry-After"]))
         answer.raise_for_status()
         return answer.json()["id"], time.monotonic() - started
 

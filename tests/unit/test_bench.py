@@ -12,7 +12,7 @@ import pytest
 from bench import __main__ as bench_main
 from bench import report, waiting
 from bench.production import production
-from bench.report import Row, Section
+from bench.report import Row, Section, Spread
 from bench.scale import slots
 
 PROD = production()
@@ -98,6 +98,11 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> dict[str, SimpleNamespace]:
         (Row("x", 5.0, ("peer", 1.0), 4.4, is_more_better=True), "met"),
         (Row("x", 4.0, ("peer", 4.2), 4.4, is_more_better=True), "**behind** and **missed**"),
         (Row("x", 1.0), ""),
+        (Row("x", 1.0, ("peer", 1.1)), "ahead"),
+        (Row("x", Spread(1.1, 0.9, 1.2), ("peer", Spread(1.0, 0.8, 1.0))), "even"),
+        (Row("x", Spread(1.1, 0.9, 1.2), ("peer", Spread(0.8, 0.7, 0.85))), "**behind**"),
+        (Row("x", Spread(1.1, 0.9, 1.2), ("peer", Spread(1.0, 0.8, 1.0)), 1.0), "**missed**"),
+        (Row("x", Spread(0.9, 0.9, 1.2), ("peer", Spread(1.0, 0.8, 1.0))), "ahead"),
     ],
 )
 def test_a_number_is_behind_its_peer_or_misses_its_target(row: Row, verdict: str) -> None:

@@ -39,7 +39,7 @@ BUDGET = {
     "check_status": PROVIDER,
     "finalize": PROVIDER | {"core.models"},  # for the hosts of a model's videos: reads nothing at its start
     "record_failure": EVENTS,
-    "api": SCHEMAS | SECRETS | EVENTS | {"event_handler", "core.api.contract.document"},
+    "api": SCHEMAS | SECRETS | EVENTS | {"event_handler"},
     "authorize": SECRETS | EVENTS,
     "console": set(),
     "ingest": SCHEMAS | EVENTS,
