@@ -6,9 +6,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 
-from bench.scale import ceilings  # noqa: E402 - found only now
+from bench.production import production  # noqa: E402 - found only now
+from bench.scale import ceilings  # noqa: E402
 from bench.scale.ceilings import RATES, SECONDS_A_MONTH, Ceiling  # noqa: E402
-from bench.scale.quotas import OURS  # noqa: E402
+from bench.scale.quotas import LAMBDA, OURS, SQS, WARM  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "scale.md"
 STANDING_USD = 8  # a month, of a deployment without jobs: docs/deploy.md
@@ -33,12 +34,13 @@ python -m bench.scale --rates 1 10 100 1000
 A job here is one request of the HTTP API for a video that takes 45 seconds at the provider, whose caller polls every 15 seconds.
 The simulation takes the calls and writes of a job from the shipped functions, its transitions and polls from the shipped state machine, and the calls of a grant from the shipped code for slots.
 The durations of functions other than polls are assumptions (`HANDLER_SECONDS` in [bench/scale/ceilings.py](../bench/scale/ceilings.py)).
+The durations of DynamoDB's calls, which limit the grants of slots and the deployment's budget, are also assumptions (`SECONDS` in [bench/scale/slots.py](../bench/scale/slots.py)).
 AWS's quotas are the published ones, without an increase.
 
 ## What is met first
 """
 
-CHANGES = """
+CHANGES = f"""
 ## What to change
 
 Make the changes in this order, each when the table above says so.
@@ -52,6 +54,10 @@ Make the changes in this order, each when the table above says so.
    Add a deployment instead of making these two faster: it has slots and budgets of its own.
 4. **Shards.** Only if a single owner needs more than a cell: count the deployment's budget in shards, and split the key of `by_watch`.
    Both change the layout of tables, so this is a release with a migration, and it is not built.
+
+Raise the load in steps of less than 80 jobs a second, and wait half an hour between them.
+A function gets at most 1,000 more environments every 10 seconds, and [AWS does not raise this]({LAMBDA}).
+A new DynamoDB table accepts [4,000 write units a second]({WARM}), and then twice its highest load within half an hour.
 
 You cannot raise the rate of one provider account: the provider publishes no limit, and answers 429 above it.
 Promptreel then waits, and nothing is lost or paid twice.
@@ -90,7 +96,16 @@ def document() -> str:
     """Return the content of docs/scale.md."""
     found = ceilings.ceilings()
     simulated = {rate: ceilings.simulate(rate) for rate in RATES}
-    return HEAD + _first(found) + _table(found) + _simulation(found, simulated) + CHANGES + _cells(found) + _use()
+    return (
+        HEAD
+        + _first(found)
+        + _table(found)
+        + _doubts(found)
+        + _simulation(found, simulated)
+        + CHANGES
+        + _cells(found)
+        + _use()
+    )
 
 
 def _first(found: list[Ceiling]) -> str:
@@ -105,7 +120,7 @@ def _first(found: list[Ceiling]) -> str:
         month = rate * SECONDS_A_MONTH * usd
         rows += f"| {rate:,} | {len(met)} | {first} | {hard_text} | {month:,.0f} |\n"
     return (
-        f"\nAWS charges about {usd:.5f} USD for such a job and the polls of its caller, without storage and egress.\n"
+        f"\nAWS charges about {usd:.5f} USD for such a job, its poster and the polls of its caller, without storage and egress.\n"
         "The provider charges hundreds to thousands of times as much.\n\n"
         "| jobs a second | limits met | the first of them | the first if settings are raised, in an account with AWS's usual quotas"
         " | AWS, USD a month |\n|---|---|---|---|---|\n" + rows
@@ -129,6 +144,19 @@ def _table(found: list[Ceiling]) -> str:
         "Numbers in parentheses are for the regions with the lowest quotas, if these differ from us-east-1.\n"
         "For a limit *at once*, the third column says for how many seconds a job counts.\n\n"
         "| part | limit | one job uses | met at jobs a second | then | source |\n|---|---|---|---|---|---|\n" + rows
+    )
+
+
+def _doubts(found: list[Ceiling]) -> str:
+    rows = "".join(f"- **{_name(one)}**: {one.quota.doubt}\n" for one in found if one.quota.doubt)
+    return (
+        "\nThe quotas of a DynamoDB table are compared with what a job uses of all tables and indexes, so they are met later.\n"
+        "A job here sends no webhook, and is not read from a file.\n"
+        f"At most {production().queue_concurrency} functions deliver webhooks at once, and as many read files.\n"
+        "Other messages wait in their queue.\n"
+        f"SQS limits only messages that were received and not yet deleted, to [about 120,000 a queue]({SQS}).\n\n"
+        "The numbers were compared in November 2026 with stored copies of AWS's pages, which may be older.\n"
+        "The copies do not confirm everything:\n\n" + rows
     )
 
 

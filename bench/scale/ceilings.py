@@ -22,6 +22,7 @@ from bench.calls import USD
 from bench.production import production
 from bench.scale import slots
 from bench.scale.quotas import OURS, QUOTAS, Quota
+from core.records.ledger import SOON
 from core.records.table import BY_DONE, BY_WATCH
 from tests.functions.test_cost import CALLS, READ_UNITS, SHARED, WRITE_UNITS
 
@@ -30,11 +31,20 @@ REPLAYED = 400  # jobs, whose times the simulation draws from
 SIMULATED_SECONDS, WARM_UP_SECONDS = 210, 150  # the first are not counted
 FREE, QUEUED, OWNERS = 20, 200, 40  # slots that become free while one is granted, queued jobs and their owners
 CLIENT_POLL_SECONDS = 15  # as in the provider's sample
-HANDLER_SECONDS = {"api": 0.1, "authorize": 0.05, "admit": 0.3, "submit": 1.5, "check_status": 0.5, "finalize": 3.0}
-EVENT_TARGETS = 2  # of an announcement: the poster, and a webhook
-FIRST_VISIT_SECONDS = 60  # of the sweep, which looks after a job a minute later, and then less and less often
+HANDLER_SECONDS = {
+    "api": 0.1,
+    "authorize": 0.05,
+    "admit": 0.3,
+    "submit": 1.5,
+    "check_status": 0.5,
+    "finalize": 3.0,
+    "make_poster": 1.5,
+}
+EVENT_TARGETS = 1  # of an announcement: make_poster; a webhook would be another
+FIRST_VISIT_SECONDS = SOON.total_seconds()  # of the sweep, which looks after a job at this age, then at twice that, …
 OTHERS_GIB = 0.5
-TRACES = 2
+POSTERS = 1  # written to a prefix of their own
+TRACES = 3  # of the request, the workflow and make_poster
 SECONDS_A_MONTH = 730 * 3600
 
 
@@ -119,8 +129,8 @@ def uses() -> dict[str, float]:
     stays = mean(job.check_seconds for job in jobs)
     return {
         "requests": polls,
-        "functions": stays + polls * HANDLER_SECONDS["api"] + sum(HANDLER_SECONDS.values()),
-        "starts": 1,
+        "functions": stays + (polls - 1) * HANDLER_SECONDS["api"] + sum(HANDLER_SECONDS.values()),
+        "starts": calls["stepfunctions StartExecution"],
         "transitions": mean(job.transitions for job in jobs),
         "resumptions": calls["stepfunctions SendTaskSuccess"],
         "visits": mean(_visits(job.age) for job in jobs),
@@ -136,15 +146,15 @@ def uses() -> dict[str, float]:
         "budget": SHARED["money: scope/all"].transactions,
         "puts": sum(count for name, count in calls.items() if name in ("s3 PutObject", "s3 CopyObject")),
         "announcements": calls["sns Publish"],
-        "messages": 1,
+        "events": calls["events PutEvents"],
         "targets": EVENT_TARGETS * calls["events PutEvents"],
         "secrets": calls["secretsmanager GetSecretValue"],  # by functions that have just started
     }
 
 
 def _visits(age: float) -> int:
-    """Return how often the sweep looks after a job in its life: after 1, 3, 7, … minutes."""
-    return int(math.log2(age / FIRST_VISIT_SECONDS + 1))
+    """Return how often the sweep looks after a job in its life: after 1, 2, 4, … minutes."""
+    return int(math.log2(age / FIRST_VISIT_SECONDS)) + 1 if age >= FIRST_VISIT_SECONDS else 0
 
 
 def ceilings() -> list[Ceiling]:
@@ -183,9 +193,9 @@ def _events(job: waiting.Job) -> tuple[list[Event], list[Event]]:
     once: list[Event] = [
         *((use, 0, each[use]) for use in ("starts", "resumptions", "grants", "budget", "learned", "queue")),
         *((use, when, each[use] / 2) for use in ("write units", "read units", "by_watch") for when in (0, end)),
-        *((use, end, each[use]) for use in ("by_done", "puts", "announcements", "messages", "targets", "secrets")),
+        *((use, end, each[use]) for use in ("by_done", "puts", "announcements", "events", "targets", "secrets")),
         *(("transitions", when, much) for when, much in ((0, 2), (end, job.transitions - 2))),
-        *(("visits", FIRST_VISIT_SECONDS * (2 ** (number + 1) - 1), 1) for number in range(_visits(end))),
+        *(("visits", FIRST_VISIT_SECONDS * 2**number, 1) for number in range(_visits(end))),
     ]
     lasting: list[Event] = [
         ("executions", 0, end),
@@ -197,7 +207,8 @@ def _events(job: waiting.Job) -> tuple[list[Event], list[Event]]:
         once.append(("functions", number * CLIENT_POLL_SECONDS, HANDLER_SECONDS["api"]))
     begins = HANDLER_SECONDS["authorize"] + HANDLER_SECONDS["admit"] + HANDLER_SECONDS["submit"]
     once.append(("functions", 0, begins))
-    once.append(("functions", end, HANDLER_SECONDS["finalize"] + HANDLER_SECONDS["check_status"]))
+    ends = HANDLER_SECONDS["check_status"] + HANDLER_SECONDS["finalize"] + HANDLER_SECONDS["make_poster"]
+    once.append(("functions", end, ends))
     return once, lasting
 
 
@@ -220,7 +231,7 @@ def usd_of_a_job() -> float:
     use = uses()
     checks = mean(job.check_seconds for job in replayed())
     functions = use["functions"] - checks
-    invocations = use["requests"] + len(CALLS)
+    invocations = use["requests"] - 1 + len(HANDLER_SECONDS)
     return sum(
         (
             use["transitions"] * USD["state transition"],
@@ -228,8 +239,8 @@ def usd_of_a_job() -> float:
             invocations * USD["Lambda request"],
             use["write units"] * USD["DynamoDB write request unit"],
             use["read units"] * USD["DynamoDB read request unit"],
-            use["puts"] * USD["S3 PUT, COPY, POST or LIST"],
-            USD["SNS publish"] + USD["EventBridge custom event"] + USD["SQS request"],
+            (use["puts"] + POSTERS) * USD["S3 PUT, COPY, POST or LIST"],
+            USD["SNS publish"] + USD["EventBridge custom event"],
             TRACES * USD["X-Ray trace"] + use["requests"] * USD["HTTP API request"],
         )
     )

@@ -32,6 +32,21 @@ MUTANTS = (
         noticed_by="tests/unit/test_scale.py::test_a_bucket_absorbs_a_peak_but_not_a_rate",
     ),
     Mutant(
+        "The page of scale asks AWS to raise a quota that it does not raise",
+        "bench/scale/quotas.py",
+        '        "keep the key longer in each function",\n',
+        "        RAISE,\n",
+        noticed_by="tests/unit/test_scale.py::"
+        "test_a_quota_of_aws_links_to_its_page_and_asks_for_no_increase_that_aws_does_not_grant",
+    ),
+    Mutant(
+        "The simulation of scale forgets what limits announcements on the bus",
+        "bench/scale/ceilings.py",
+        '        "events": calls["events PutEvents"],\n',
+        "",
+        noticed_by="tests/unit/test_scale.py::test_each_limit_has_a_counted_use_and_each_use_a_limit",
+    ),
+    Mutant(
         "The first deployment to the local AWS forgets the bootstrap",
         "local/deploy.py",
         "            begun = [both.submit(_cdk, checkout, ministack, checkout.state, bootstrap)]\n",
