@@ -18,9 +18,8 @@ STAGES = [pytest.param(block, id=block.place) for block in BLOCKS if block.text.
 DOCS = [page for page in PAGES if page.startswith("docs/") and page.count("/") == 1]
 # Written by a program that measures; its steps are the sections; a list of words.
 WITHOUT_TEMPLATE = {"docs/performance.md", "docs/tutorial.md", "docs/glossary.md"}
-WITH_TEMPLATE = [
-    page for page in DOCS if page not in WITHOUT_TEMPLATE and not PAGES[page].startswith("<!-- Written by docs/generate_")
-]
+GENERATED = "<!-- Written by docs/generate_"
+WITH_TEMPLATE = [page for page in DOCS if page not in WITHOUT_TEMPLATE and not PAGES[page].startswith(GENERATED)]
 PYTHON = [pytest.param(block, id=block.place) for block in BLOCKS if block.language == "python"]
 
 
