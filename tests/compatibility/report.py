@@ -10,6 +10,8 @@ from tests.compatibility.trial import Trial
 HEAD = """# Compatibility
 
 This page is for people who use another program with Promptreel.
+It lists the programs that were tried, the settings to change in each, and the results.
+
 `make compatibility` writes this page.
 It installs programs of other people that use the provider's API, and points each of them at a local cloud, by configuration only.
 Nothing in them is changed, and nothing of them is in this repository.
@@ -24,8 +26,6 @@ A result is *works* only if all of this is true:
 
 In the case *lost answer*, the answer to the first POST is lost, and the client sends the POST again.
 
-Limits: the provider is the simulator, and AWS is the local cloud.
-
 ## Clients
 """
 
@@ -37,13 +37,15 @@ AFTER = """
 """
 
 SAMPLES = "## Samples of the provider's reference\n"
+LIMITS = "\n## Limits\n\nThe provider is the simulator, and AWS is the local cloud.\n"
 NOT_SENT = "They were not sent. Run `make compatibility SOURCE=<a checkout of aimlapi/api-docs>`.\n"
 
 
 def report(trials: Sequence[Trial], sent: Sent | None, before: str) -> str:
     """Return the page, in Markdown. Without `sent`, the section on samples is the one of the page `before`."""
-    samples = "\n".join(_samples(sent)) + "\n" if sent else before.partition(SAMPLES)[2] or f"\n{NOT_SENT}"
-    return "\n".join([HEAD, *_clients(trials), AFTER, SAMPLES]) + samples
+    samples_before = before.partition(SAMPLES)[2].partition(LIMITS)[0]
+    samples = "\n".join(_samples(sent)) + "\n" if sent else samples_before or f"\n{NOT_SENT}"
+    return "\n".join([HEAD, *_clients(trials), AFTER, SAMPLES]) + samples + LIMITS
 
 
 def _clients(trials: Sequence[Trial]) -> Iterator[str]:

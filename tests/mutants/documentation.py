@@ -18,6 +18,20 @@ MUTANTS = (
         noticed_by="tests/unit/test_pages.py::test_a_shell_block_parses_and_its_commands_exist",
     ),
     Mutant(
+        "A page does not end with its limits",
+        "docs/webhooks.md",
+        "## Limits\n",
+        "## More\n",
+        noticed_by="tests/unit/test_pages.py::test_a_page_that_no_program_writes_follows_the_template",
+    ),
+    Mutant(
+        "A page with many sections does not link to one of them",
+        "docs/recipes.md",
+        "[Slack](#slack)",
+        "Slack",
+        noticed_by="tests/unit/test_pages.py::test_a_page_that_no_program_writes_follows_the_template",
+    ),
+    Mutant(
         "The page of the API shows an answer that the API does not give",
         "functions/core/inputs/files.py",
         'return {"id": name, "reference": f"upload:{name}", "upload": upload}',

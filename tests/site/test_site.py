@@ -115,11 +115,6 @@ def test_no_program_is_published(site: Path) -> None:
     assert [*site.rglob("*.py"), *site.rglob("__pycache__")] == []
 
 
-def test_every_page_begins_with_its_readers() -> None:
-    pages = {page.name: page.read_text("utf-8").partition("\n## ")[0] for page in (ROOT / "docs").glob("*.md")}
-    assert [name for name, opening in pages.items() if "This page is for" not in opening] == []
-
-
 def test_links_out_of_the_documentation_lead_to_the_repository(site: Path) -> None:
     pages = {page.name: page.read_text("utf-8") for page in site.glob("*.html")}
     assert 'href="https://github.com/example/promptreel/blob/main/functions/core/hold.py"' in pages["money.html"]

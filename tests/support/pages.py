@@ -23,6 +23,8 @@ PAGES = {
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
 RUN = ("sh", "console", "python")
+SUMMARY, START, LIMITS = "What you can do", "Get started", "Limits"  # sections of the template of a page
+MOST_DETAILS = 5  # sections of details of a page without a summary
 DATA = ("text", "json", "jsonl", "toml", "csv", "yaml", "ini", "html", "xml", "http", "mermaid")
 
 _NOTE = re.compile(r"<!-- (not run:|first:|saved as)\s+(.*?)\s*-->", re.DOTALL)
@@ -31,6 +33,9 @@ _BLOCK = re.compile(
     r"^(?P<indent>[ ]*)```(?P<language>[^\s`]*)[^\n`]*\n(?P<text>.*?)^(?P=indent)```[ ]*$",
     re.MULTILINE | re.DOTALL,
 )
+_TITLE = re.compile(r"^## +(.+)$", re.MULTILINE)
+_PARAGRAPH = re.compile(r"^ *(?!\||[-*] |\d+\. |#|<!--|!\[)\S.*$", re.MULTILINE)  # a line of it
+_TWO_SENTENCES = re.compile(r"[.?!] +[A-Z`*\[]")
 _PAGE_REASON = re.compile(r"^<!-- no block is run: (.+?) -->$", re.MULTILINE)
 
 
@@ -99,6 +104,36 @@ def problems(page: str, text: str) -> Iterator[str]:
             yield f"{block.place}: the comment above it is empty."
         if block.reason and block.notes.keys() & {"first:", "saved as"}:
             yield f"{block.place}: it is not run, so nothing comes first."
+
+
+def strays(page: str, text: str) -> Iterator[str]:
+    """Yield how a page differs from the template of CONTRIBUTING.md."""
+    opening, *rest = _TITLE.split(text)
+    sections = dict(zip(rest[::2], rest[1::2], strict=True))
+    titles = list(sections)
+    details = [title for title in titles if title not in {SUMMARY, START, LIMITS}]
+    with_blocks = [title for title, part in {"": opening, **sections}.items() if _runnable(page, part)]
+    if titles[-1:] != [LIMITS]:
+        yield f"{page}: its last section must be `## {LIMITS}`."
+    if with_blocks and (with_blocks[0] != START or titles.index(START) > 1):
+        yield f"{page}: its first block must be in `## {START}`, near the top."
+    if SUMMARY in titles[1:] or (SUMMARY not in titles and len(details) > MOST_DETAILS):
+        yield f"{page}: its first section must be `## {SUMMARY}`."
+    if len(details) > MOST_DETAILS:
+        for title in details:
+            if f"](#{_anchor(title)})" not in sections.get(SUMMARY, ""):
+                yield f"{page}: `## {SUMMARY}` has no link to `## {title}`."
+    for line in _PARAGRAPH.findall(_BLOCK.sub("", text)):
+        if _TWO_SENTENCES.search(re.sub(r"`[^`]*`", "`", line)):
+            yield f"{page}: one sentence per line, not two: {line.strip()}"
+
+
+def _runnable(page: str, text: str) -> bool:
+    return any(block.language in RUN for block in blocks(page, text))
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def commands(script: str) -> list[list[str]]:

@@ -13,9 +13,11 @@ from tests.torture.runner import Running
 HEAD = """# Reliability
 
 This page is for people who trust Promptreel with money: it shows what was broken on purpose, and what followed.
-`make torture` writes this page. It deploys the stack to a local cloud and creates generations. Each of them suffers one
-fault: of the provider, or at a point between two calls that a function makes to AWS or to the provider. Then a checker
-that shares no code with the functions compares the table, the buckets, the topic and the provider's list of calls.
+
+`make torture` writes this page.
+It deploys the stack to a local cloud and creates generations.
+Each of them suffers one fault: of the provider, or at a point between two calls that a function makes to AWS or to the provider.
+Then a checker that shares no code with the functions compares the table, the buckets, the topic and the provider's list of calls.
 For every generation:
 
 - at most one create call was accepted by the provider, or may have been;
@@ -25,20 +27,24 @@ For every generation:
 - if it has a webhook, that received the recorded end;
 - if it is a row of a file, the file has one report, with every row once, which equals the records.
 
-For all of them together: no credits are held, the budgets and the sums of usage equal the records, no ended generation
-holds a slot or waits for one, S3 has no object without a record, and no record, announcement, execution, log or object
-contains a key. Others do not wait for jobs that the account cannot pay for, nor for webhooks that never answer.
+For all of them together: no credits are held, the budgets and the sums of usage equal the records, no ended generation holds a slot or waits for one, S3 has no object without a record, and no record, announcement, execution, log or object contains a key.
+Others do not wait for jobs that the account cannot pay for, nor for webhooks that never answer.
 
-Limits: the provider is the simulator, and AWS is the local cloud, on one machine. Waits take a twentieth of their time
-there. The sweep runs every minute in AWS, but here only after two minutes, and only for generations that have not ended
-by then, so that the page shows which ones need it.
+## Results
+"""
+
+LIMITS = """## Limits
+
+The provider is the simulator, and AWS is the local cloud, on one machine.
+Waits take a twentieth of their time there.
+The sweep runs every minute in AWS, but here only after two minutes, and only for generations that have not ended by then, so that the page shows which ones need it.
 """
 
 
 def report(done: Sequence[Running], broken_as_a_whole: Sequence[str], minutes: float, restarts: int) -> str:
     """Return the page, in Markdown."""
     return "\n".join(
-        [HEAD, *_totals(done, minutes, restarts), "", *_table(done), "", *_broken(done, broken_as_a_whole)]
+        [HEAD, *_totals(done, minutes, restarts), "", *_table(done), "", *_broken(done, broken_as_a_whole), LIMITS]
     )
 
 
@@ -54,7 +60,7 @@ def _totals(done: Sequence[Running], minutes: float, restarts: int) -> Iterator[
     if missed:
         yield (
             f"\nIn {missed} cases, two attempts did not reach the point, because the caller that grants the next slot "
-            "and the processes that are new differ between runs. Their generations ended unharmed."
+            "and the processes that are new differ between runs.\nTheir generations ended unharmed."
         )
 
 

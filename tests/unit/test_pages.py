@@ -9,18 +9,85 @@ from collections import Counter
 import pytest
 
 from infra.config import Stage
-from tests.support.pages import PAGES, ROOT, RUN, Block, blocks, commands, problems
+from tests.support.pages import PAGES, ROOT, RUN, Block, blocks, commands, problems, strays
 from tests.support.programs import check
 
 BLOCKS = [block for page, text in PAGES.items() for block in blocks(page, text) if block.language in RUN]
 SHELL = [pytest.param(block, id=block.place) for block in BLOCKS if block.language != "python"]
 STAGES = [pytest.param(block, id=block.place) for block in BLOCKS if block.text.startswith("Stage(")]
+DOCS = [page for page in PAGES if page.startswith("docs/") and page.count("/") == 1]
+# Written by a program that measures; its steps are the sections; a list of words.
+WITHOUT_TEMPLATE = {"docs/performance.md", "docs/tutorial.md", "docs/glossary.md"}
+GENERATED = "<!-- Written by docs/generate_"
+WITH_TEMPLATE = [page for page in DOCS if page not in WITHOUT_TEMPLATE and not PAGES[page].startswith(GENERATED)]
 PYTHON = [pytest.param(block, id=block.place) for block in BLOCKS if block.language == "python"]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_a_page_and_the_comments_above_them_are_valid(page: str) -> None:
     assert list(problems(page, PAGES[page])) == []
+
+
+@pytest.mark.parametrize("page", DOCS)
+def test_a_page_begins_with_its_readers(page: str) -> None:
+    text = re.sub(r"^<!--.*-->\n", "", PAGES[page], flags=re.MULTILINE)
+    assert re.match(r"\s*# .+\n\nThis page is for \w+", text)
+
+
+@pytest.mark.parametrize("page", WITH_TEMPLATE)
+def test_a_page_that_no_program_writes_follows_the_template(page: str) -> None:
+    assert list(strays(page, PAGES[page])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("## Details\n", "last section"),
+        ("## Limits\n\n## Details\n", "last section"),
+        ("```sh\nmake up\n```\n\n## Get started\n\n## Limits\n", "first block"),
+        ("## Details\n\n```sh\nmake up\n```\n\n## Limits\n", "first block"),
+        ("## A\n\n## B\n\n## Get started\n\n```sh\nmake up\n```\n\n## Limits\n", "near the top"),
+        ("".join(f"## {name}\n" for name in (*"ABCDEF", "Limits")), "must be `## What you can do`"),
+        ("## A\n\n## What you can do\n\n## Limits\n", "must be `## What you can do`"),
+        (
+            "## What you can do\n[a](#a-b)\n" + "".join(f"## {name}\n" for name in ("A, b", *"CDEFG", "Limits")),
+            "no link to `## C`",
+        ),
+        ("Make it. Then look.\n\n## Limits\n", "one sentence"),
+        ("1. Make it.\n   It works. `make up` does it.\n\n## Limits\n", "one sentence"),
+    ],
+    ids=range(10),
+)
+def test_a_page_without_a_part_of_the_template_is_noticed(text: str, problem: str) -> None:
+    assert [one for one in strays("page.md", text) if problem in one]
+
+
+def test_a_page_with_all_parts_of_the_template_is_accepted() -> None:
+    page = """This page is for readers.
+
+## What you can do
+
+- [Read](#a-b), [c](#c), [d](#d), [e](#e), [f](#f) and [g](#g).
+
+## Get started
+
+```sh
+make up
+```
+
+## A, b
+## C
+## D
+## E
+## F
+## G
+| a cell. Another sentence |
+
+## Limits
+
+- A list may have two sentences. This is the second.
+"""
+    assert list(strays("page.md", page)) == []
 
 
 def test_pages_have_blocks_that_are_run() -> None:
