@@ -120,12 +120,14 @@ class _Recorded:
 
     def _learn(self) -> None:
         """Run jobs until the times of the model are known, as they are in any deployment after its first few jobs."""
+        since = time.time()
         prompts = [f"learn {uuid4().hex}" for _ in range(FEW)]
         for prompt in prompts:
             self.cloud.simulator.script(prompt, seconds=self.seconds)
         ids = [self.cloud.create(prompt, model=MODEL) for prompt in prompts]
         for generation_id in ids:
             self.cloud.ended(generation_id, patience=180)
+        eventually(lambda: self._has("make_poster", since, FEW))
 
     def _job(self, name: str, seconds: float = 1, model: str = "veo2") -> Job:
         prompt = f"{name} {uuid4().hex}"
@@ -158,8 +160,8 @@ class _Recorded:
         eventually(lambda: self._has("report_batch", since))
         return Job(self._invocations(since), self._states(generation.generation_id))
 
-    def _has(self, function: str, since: float) -> bool | None:
-        return any(invocation.function == function for invocation in self._invocations(since)) or None
+    def _has(self, function: str, since: float, times: int = 1) -> bool | None:
+        return sum(invocation.function == function for invocation in self._invocations(since)) >= times or None
 
     def _sweep(self) -> Invocation:
         since = time.time()
