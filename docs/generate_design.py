@@ -1,9 +1,10 @@
 """Write docs/design.md and its picture from the console's stylesheet: `python docs/generate_design.py [--check]`."""
 
 import re
-import sys
 from html import escape
 from pathlib import Path
+
+from generated import write
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT, PICTURE = ROOT / "docs" / "design.md", ROOT / "docs" / "pictures" / "design.svg"
@@ -141,11 +142,4 @@ def _pixels(value: str) -> float:
 
 
 if __name__ == "__main__":
-    made = {DOCUMENT: document(), PICTURE: picture()}
-    if "--check" in sys.argv:
-        sys.exit(
-            any(not path.exists() or path.read_text("utf-8") != text for path, text in made.items())
-            and "docs/design.md is out of date: run make docs."
-        )
-    for path, text in made.items():
-        path.write_text(text, "utf-8")
+    write({DOCUMENT: document(), PICTURE: picture()})
