@@ -11,6 +11,13 @@ MUTANTS = (
         noticed_by="tests/unit/test_console_timeline.py::test_a_call_is_listed_however_short_it_was",
     ),
     Mutant(
+        "A prompt that begins like an input makes a job wait for one in its timeline",
+        "console/timeline.js",
+        "inputsOf(generation).length > 0",
+        "JSON.stringify(generation.meta.request).includes('\"generation:')",
+        noticed_by="tests/unit/test_console_timeline.py::test_a_prompt_that_begins_like_an_input_is_none",
+    ),
+    Mutant(
         "A busy button is too pale to read",
         "console/console.css",
         "button:disabled {",
