@@ -50,7 +50,7 @@ Stage(
 make deploy STAGE=prod
 ```
 
-A value of the wrong type, a number out of range or an unknown model stops the deployment with a sentence that names the setting.
+An unknown setting, a value of the wrong type, a number out of range or an unknown model stops the deployment with a sentence that names the setting.
 AWS checks the rest, such as the ARN of a certificate: if it rejects one, CloudFormation restores the version before.
 Running jobs continue while you deploy.
 [Upgrading](upgrading.md) says what else may change.
