@@ -16,6 +16,7 @@ import { ask, say, sayError } from "./toasts.js";
 
 const t = texts.batches;
 const ROWS = 100; // rows of the report that "More rows" adds
+const PLACES = 8; // of rows that are loaded
 const BETWEEN = 400; // milliseconds between two downloads
 const PAUSE = 5000; // milliseconds until the next poll for finished videos
 
@@ -25,14 +26,14 @@ const PAUSE = 5000; // milliseconds until the next poll for finished videos
  */
 export function Batch({ part: id }) {
   const [batch, setBatch] = useState(/** @type {BatchAnswer | null} */ (null));
-  const [rows, setRows] = useState(/** @type {ReportRow[]} */ ([]));
+  const [loaded, setLoaded] = useState(/** @type {ReportRow[] | null} */ (null));
   const [wanted, setWanted] = useState(ROWS);
   const [problem, setProblem] = useState("");
   const wake = usePoll(async () => {
     try {
       const found = await get("v2/batches", { batch_id: id });
       setBatch(found);
-      setRows(found.rows ? await report(id, wanted) : []);
+      setLoaded(found.rows ? await report(id, wanted) : []);
       setProblem("");
       return isRunning(found);
     } catch (error) {
@@ -65,6 +66,7 @@ export function Batch({ part: id }) {
       saveAs(new Blob([await wholeReport(id, revision || undefined)], { type: "text/csv" }), `report-${name}.csv`);
     })();
   if (!batch) return html`<div class="nothing"><p role="status">${problem || texts.loading}</p></div>`;
+  const rows = loaded ?? [];
   const failed = (batch.counts?.error ?? 0) + (isRunning(batch) ? 0 : (batch.counts?.not_started ?? 0));
   const hasRows = (batch.rows ?? 0) > 0;
   const earlier = batch.revisions.filter(({ revision }) => revision < batch.revision);
@@ -89,7 +91,8 @@ export function Batch({ part: id }) {
       <ul class="past">${earlier.map((one) => html`<li key=${one.revision}><span>${t.revision(one.revision, t.rows(one.rows))}, <time dateTime=${one.started_at}>${dateTime(one.started_at)}</time></span>
         <button type="button" onClick=${() => csv(one.revision)}><${Icon} name="download" />${t.reportCsv}</button></li>`)}</ul>`}
     ${rows.length > 0 && html`<${Rows} rows=${rows} />`}
-    ${rows.length < (batch.rows ?? 0) && html`<p><button type="button" onClick=${() => setWanted(wanted + ROWS)}>${t.moreRows}</button></p>`}
+    ${!loaded && !problem && hasRows && html`<${RowsToCome} number=${batch.rows ?? 0} />`}
+    ${loaded && rows.length < (batch.rows ?? 0) && html`<p><button type="button" onClick=${() => setWanted(wanted + ROWS)}>${t.moreRows}</button></p>`}
   </section>`;
 }
 
@@ -121,6 +124,15 @@ function Errors({ rows, isAll }) {
         ([error, failed]) => html`<li key=${error} class="failure"><strong>${count(failed.length)}${!isAll && "+"} ×</strong> <bdi>${error}</bdi> <small>${t.rowsOf(failed.slice(0, 8).map(count).join(", "), failed.length > 8 ? 1 : 0)}</small></li>`,
       )}
     </ul>`;
+}
+
+/**
+ * Render the places of the first rows while the report is loaded.
+ * @param {{ number: number }} props
+ */
+function RowsToCome({ number }) {
+  const places = Array.from({ length: Math.min(number, PLACES) }, (_, index) => html`<span key=${index} class="thumb"></span>`);
+  return html`<h2>${t.report}</h2><div class="stack close skeleton rows" aria-hidden="true">${places}</div>`;
 }
 
 /** @param {{ rows: ReportRow[] }} props */

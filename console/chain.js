@@ -7,19 +7,13 @@ import { html, useEffect, useState } from "./html.js";
 import { to } from "./route.js";
 import { texts } from "./texts.js";
 import { sayError } from "./toasts.js";
-import { fetchVideo, note, PATH, promptOf, video } from "./videos.js";
+import { fetchVideo, inputsOf, note, PATH, promptOf, video } from "./videos.js";
 
 /** @import { Generation } from "./types.js" */
 
 const t = texts.chain;
 const MOST = 8; // steps back
 const NEWER = 100; // generations that are searched at once for those that use a video
-
-/**
- * Return the ids of the videos that a request uses.
- * @param {Generation} generation
- */
-export const inputsOf = ({ meta }) => [...new Set([...JSON.stringify(meta.request).matchAll(/"generation:([0-9a-f]{32})"/g)].map(([, id = ""]) => id))];
 
 /**
  * Render the strip of a video: its inputs and their inputs, itself, and the newer videos that use it.

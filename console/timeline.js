@@ -5,7 +5,7 @@ import { html } from "./html.js";
 import { takesOf } from "./models.js";
 import { useClock } from "./stage.js";
 import { texts } from "./texts.js";
-import { hasEnded, isCancelled } from "./videos.js";
+import { hasEnded, inputsOf, isCancelled } from "./videos.js";
 
 /** @import { Generation, Step, TimelineEntry } from "./types.js" */
 
@@ -79,7 +79,7 @@ function doing(step, next, hasInputs) {
  */
 export function rowsOf(generation, time) {
   const steps = stepsOf(generation);
-  const hasInputs = JSON.stringify(generation.meta.request).includes('"generation:');
+  const hasInputs = inputsOf(generation).length > 0;
   return steps.flatMap(({ step, at }, index) => {
     const next = steps[index + 1];
     const isOpen = !next && !hasEnded(generation);

@@ -46,6 +46,12 @@ export const hasEnded = (generation) => generation.status === "completed" || gen
 export const promptOf = (generation) => String(generation.meta.request.prompt ?? "") || generation.meta.name || texts.gallery.noPrompt;
 
 /**
+ * Return the ids of the videos that a request uses.
+ * @param {Generation} generation
+ */
+export const inputsOf = ({ meta }) => [...new Set([...JSON.stringify(meta.request).matchAll(/"generation:([0-9a-f]{32})"/g)].map(([, id = ""]) => id))];
+
+/**
  * Return whether a generation was cancelled.
  * @param {Generation} generation
  */

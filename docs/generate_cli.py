@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from generated import write
+
 DOCUMENT = Path(__file__).parent / "cli.md"
 
 HEAD = """<!-- Written by docs/generate_cli.py from the help of client/promptreel/commands. Do not edit. -->
@@ -167,6 +169,4 @@ def _lines(text: str) -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(DOCUMENT.read_text("utf-8") != document() and "docs/cli.md is out of date: run make docs.")
-    DOCUMENT.write_text(document(), "utf-8")
+    write({DOCUMENT: document()})

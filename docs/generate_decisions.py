@@ -4,8 +4,9 @@ A decision says in its first sentences which earlier ones it changes, and the li
 """
 
 import re
-import sys
 from pathlib import Path
+
+from generated import write
 
 FOLDER = Path(__file__).parent / "decisions"
 DOCUMENT = FOLDER / "README.md"
@@ -45,8 +46,4 @@ def document() -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(
-            DOCUMENT.read_text("utf-8") != document() and "docs/decisions/README.md is out of date: run make docs."
-        )
-    DOCUMENT.write_text(document(), "utf-8")
+    write({DOCUMENT: document()})

@@ -1,9 +1,10 @@
 """Write docs/design.md and its picture from the console's stylesheet: `python docs/generate_design.py [--check]`."""
 
 import re
-import sys
 from html import escape
 from pathlib import Path
+
+from generated import write
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT, PICTURE = ROOT / "docs" / "design.md", ROOT / "docs" / "pictures" / "design.svg"
@@ -31,6 +32,7 @@ Colour belongs to the videos: everything else is grey, except for the accent, fa
 - A page has one primary button. Its other actions are plain buttons, buttons with only an icon, or in a menu.
 - Layouts are made of a few primitives: `.stack` (one below the other), `.row` (next to each other, wrapping), `.pair` (as many columns as fit), `.panel` (a box).
 - A video has its own shape everywhere. Its place is `--sunk` until its poster is there.
+- A busy button is not dimmed: a line at its lower edge shows that it is busy.
 - Motion lasts `--fast` and explains where something came from. It stops for readers who want none.
 - Text has a contrast of at least 4.5:1 in both themes, and the edge of a field 3:1. A test computes both, and axe-core checks every page.
 """
@@ -141,11 +143,4 @@ def _pixels(value: str) -> float:
 
 
 if __name__ == "__main__":
-    made = {DOCUMENT: document(), PICTURE: picture()}
-    if "--check" in sys.argv:
-        sys.exit(
-            any(not path.exists() or path.read_text("utf-8") != text for path, text in made.items())
-            and "docs/design.md is out of date: run make docs."
-        )
-    for path, text in made.items():
-        path.write_text(text, "utf-8")
+    write({DOCUMENT: document(), PICTURE: picture()})

@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+from generated import write
+
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "functions"))
 
@@ -108,6 +110,4 @@ def document() -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(DOCUMENT.read_text("utf-8") != document() and "docs/errors.md is out of date: run make docs.")
-    DOCUMENT.write_text(document(), "utf-8")
+    write({DOCUMENT: document()})

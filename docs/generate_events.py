@@ -1,9 +1,10 @@
 """Write docs/events.md from the schemas of the events: `python docs/generate_events.py [--check]`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
+
+from generated import write
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "events.md"
@@ -56,6 +57,4 @@ def _kind(field: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(DOCUMENT.read_text("utf-8") != document() and "docs/events.md is out of date: run make docs.")
-    DOCUMENT.write_text(document(), "utf-8")
+    write({DOCUMENT: document()})

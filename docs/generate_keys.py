@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from generated import write
+
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "functions"))
 
@@ -100,6 +102,4 @@ def document() -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(DOCUMENT.read_text("utf-8") != document() and "docs/keys.md is out of date: run make docs.")
-    DOCUMENT.write_text(document(), "utf-8")
+    write({DOCUMENT: document()})

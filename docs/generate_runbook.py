@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from generated import write
+
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))
 
@@ -97,6 +99,4 @@ def _walked() -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(DOCUMENT.read_text("utf-8") != document() and "docs/runbook.md is out of date: run make docs.")
-    DOCUMENT.write_text(document(), "utf-8")
+    write({DOCUMENT: document()})

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from generated import write
+
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 
@@ -222,6 +224,4 @@ def _share(share: float) -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(DOCUMENT.read_text("utf-8") != document() and "docs/scale.md is out of date: run make docs.")
-    DOCUMENT.write_text(document(), "utf-8")
+    write({DOCUMENT: document()})

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from generated import write
+
 ROOT = Path(__file__).parent.parent
 sys.path += [str(ROOT), str(ROOT / "functions")]
 
@@ -48,7 +50,7 @@ Stage(
 make deploy STAGE=prod
 ```
 
-A value of the wrong type, a number out of range or an unknown model stops the deployment with a sentence that names the setting.
+An unknown setting, a value of the wrong type, a number out of range or an unknown model stops the deployment with a sentence that names the setting.
 AWS checks the rest, such as the ARN of a certificate: if it rejects one, CloudFormation restores the version before.
 Running jobs continue while you deploy.
 [Upgrading](upgrading.md) says what else may change.
@@ -145,6 +147,4 @@ def document() -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(DOCUMENT.read_text("utf-8") != document() and "docs/settings.md is out of date: run make docs.")
-    DOCUMENT.write_text(document(), "utf-8")
+    write({DOCUMENT: document()})

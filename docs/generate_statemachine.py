@@ -5,12 +5,13 @@ it. The frame holds every state that can fail: what may happen in any of them is
 """
 
 import json
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
+
+from generated import write
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "pictures" / "video_generation.svg"
@@ -223,7 +224,4 @@ def _line(arrow: Arrow, points: list[tuple[int, int]], at: tuple[int, int]) -> s
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        stale = not DOCUMENT.exists() or DOCUMENT.read_text("utf-8") != document()
-        sys.exit(stale and f"docs/pictures/{DOCUMENT.name} is out of date: run make docs.")
-    DOCUMENT.write_text(document(), "utf-8")
+    write({DOCUMENT: document()})

@@ -43,7 +43,12 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _log_failure(run: Run, failure: Failure, generation: Generation | None) -> None:
-    """Log a failure, and count it for the alarms when it is first recorded."""
+    """Log a failure, and count it for the alarms, until it is announced.
+
+    The event of the failed execution follows the state RecordFailure, with the same failure.
+    """
+    if generation and generation.error and generation.announced_at:
+        return
     is_expected = failure.name in (Cancelled.__name__, GenerationEnded.__name__)  # the owner cancelled or deleted it
     log = logger.info if is_expected else logger.warning
     log(
@@ -53,7 +58,7 @@ def _log_failure(run: Run, failure: Failure, generation: Generation | None) -> N
         reason=failure.message,
         model=generation and generation.model,
     )
-    if generation and generation.error and not generation.announced_at:
+    if generation and generation.error:
         count_failure(generation.error)
 
 

@@ -2,9 +2,10 @@
 
 import platform
 import sysconfig
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from core.archive.retention import Retention
 from core.models import closest, known, offered
@@ -145,6 +146,15 @@ class Stage:
     # Failed jobs, or errors of one function, in five minutes that raise an alarm. Failures that cost money raise one
     # immediately.
     failures_alarm: int = 5
+
+    def __new__(cls, name: str = "", *_: object, **settings: object) -> Self:
+        """Raise UnknownStage for a setting that does not exist. The initializer would raise TypeError."""
+        names = [one.name for one in fields(cls)]
+        for wrong in (one for one in settings if one not in names):
+            near = get_close_matches(wrong, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists the settings."
+            raise UnknownStage(f"The stage {name} has no setting {wrong!r}: {hint}")
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(Stage).items():

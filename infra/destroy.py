@@ -32,9 +32,7 @@ def main(name: str) -> int:
             "docs/operate.md has the commands.\n"
         )
         return 1
-    question = f"This deletes {stack} with all its videos, records and keys. Type its name to continue: "
-    if os.environ.get("FORCE") != "1" and input(question) != stack:
-        sys.stderr.write("Nothing was deleted.\n")
+    if os.environ.get("FORCE") != "1" and not _is_confirmed(stack):
         return 1
     try:
         resources = _resources(stack)
@@ -48,6 +46,18 @@ def main(name: str) -> int:
     if code == 0:
         _forget_secrets(resources.get("AWS::SecretsManager::Secret", []))
     return code
+
+
+def _is_confirmed(stack: str) -> bool:
+    """Ask the user to type the name of the stack, and return whether they did. If not, say so."""
+    problem = "Nothing was deleted."
+    try:
+        if input(f"This deletes {stack} with all its videos, records and keys. Type its name to continue: ") == stack:
+            return True
+    except EOFError:
+        problem = "\nNothing was deleted, because confirmation needs a terminal. Set FORCE=1 to delete anyway."
+    sys.stderr.write(f"{problem}\n")
+    return False
 
 
 def _resources(stack: str) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ import requests
 
 from local import processes, tls
 from local.processes import Process
-from local.settings import LOOPBACK, Checkout, LocalCloudError, Settings, isolate
+from local.settings import LOOPBACK, Checkout, LocalCloudError, Settings, isolate, say
 
 MINISTACK = "ministack"
 SIMULATOR = "simulator"
@@ -161,13 +161,19 @@ def write_private(path: Path, text: str) -> None:
 def _same_port(checkout: Checkout, name: str, setting: str, wanted: int | None) -> int:
     """Return the wanted port, else the previous port if it is free, else any free port.
 
-    Users and running jobs know the previous port."""
+    Users and running jobs know the previous port, so a change of it is printed."""
     path = checkout.data / f"{name}.port"
+    previous = int(path.read_text()) if path.exists() else None
     port = wanted
-    if wanted is None and path.exists():
+    if wanted is None and previous:
         with suppress(LocalCloudError):
-            port = processes.choose_port(setting, int(path.read_text()))
+            port = processes.choose_port(setting, previous)
     port = processes.choose_port(setting, port)
+    if wanted is None and previous not in (None, port):
+        say(
+            f"Another program uses port {previous}, so {name} moves to port {port}. Replace the old port where you "
+            "have stored it, for example in PROMPTREEL_URL."
+        )
     path.parent.mkdir(exist_ok=True)
     path.write_text(str(port))
     return port

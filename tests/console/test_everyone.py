@@ -22,6 +22,8 @@ def test_every_page_is_accessible_and_fits_in_both_themes(api: Api, tab_of: NewT
         for theme in ("light", "dark") if width in (360, 1280) else ():
             tab.page.emulate_media(color_scheme=theme)
             found += [f"{page}, {theme}: {problem}" for problem in tab.axe()]
+        if width == 1280:
+            found += [f"{page}, busy: {problem}" for problem in tab.axe(is_busy=True)]
         if tab.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append(f"{page} sticks out")
         if page == "make":
@@ -54,6 +56,7 @@ def test_every_dialog_is_accessible_and_returns_the_focus(api: Api, tab_of: NewT
         dialog = tab.page.get_by_role("dialog", name=name)
         expect(dialog).to_be_visible()
         found += [f"{name}: {problem}" for problem in tab.axe()]
+        found += [f"{name}, busy: {problem}" for problem in tab.axe(is_busy=True)]
         tab.page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
         expect(opener).to_be_focused()

@@ -198,6 +198,26 @@ def test_batches_show_their_progress_and_group_equal_errors(api: Api, tab: Tab) 
     expect(tab.page.get_by_role("button", name="Retry failed rows · about $4.00")).to_be_in_viewport()
 
 
+def test_rows_that_are_loaded_have_a_place(api: Api, tab: Tab) -> None:
+    api.furnish(30)
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    tab.page.route(re.compile("/report"), hold)
+    with tab.page.expect_request(re.compile("/report")):
+        tab.go(f"batch/{'b' * 32}")
+    places, more = tab.page.locator(".skeleton .thumb"), tab.page.get_by_role("button", name="More rows")
+    expect(places).to_have_count(8)
+    expect(more).to_have_count(0)
+    for route in waiting:
+        route.continue_()
+    expect(tab.page.get_by_role("table").get_by_role("row")).to_have_count(31)
+    expect(places).to_have_count(0)
+    expect(more).to_have_count(0)
+
+
 def test_a_late_answer_does_not_bring_the_reader_back_to_the_form(api: Api, tab: Tab) -> None:
     """The form waits for the request of the earlier video, and the reader opens another page in the meantime."""
     earlier = api.add("a paper boat")

@@ -353,7 +353,7 @@ def test_without_a_stored_key_nothing_is_sent(
     assert cloud.simulator.calls() == []
 
 
-def test_a_failure_is_recorded_and_announced_once(
+def test_a_failure_is_recorded_logged_and_announced_once(
     cloud: Cloud, accepted: Accepted, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state = {"generation_id": accepted(), **caught("RequestRefused", "The provider refused.")}
@@ -364,8 +364,10 @@ def test_a_failure_is_recorded_and_announced_once(
     assert cloud.ledger.get("g1").error == refused
     [message] = cloud.messages()
     assert message["MessageAttributes"]["status"]["Value"] == "error"
-    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"GenerationFailed"' in line]
-    assert [metric["error"] for metric in metrics] == ["RequestRefused"]
+    cloud.invoke("record_failure", event("execution_aborted"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert [line["error"] for line in lines if "GenerationFailed" in line] == ["RequestRefused"]
+    assert [line["error"] for line in lines if line.get("message") == "failed"] == ["RequestRefused"]
 
 
 def test_an_aborted_execution_is_recorded(cloud: Cloud, accepted: Accepted) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,17 @@ def test_an_unknown_stage_or_a_fixed_provider_is_rejected(name: str, provider_ur
 def test_a_stage_that_would_never_poll_is_rejected(polls: float) -> None:
     with pytest.raises(UnknownStage, match=r"polls_per_second=.*must be 1 or more"):
         Stage("test", polls_per_second=polls)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [("poll_evry_seconds", "did you mean poll_every_seconds?"), ("colour", "docs/settings.md lists the settings.")],
+)
+def test_a_setting_that_does_not_exist_is_named_with_the_nearest_one(wrong: str, hint: str) -> None:
+    settings: dict[str, Any] = {wrong: 5}
+    with pytest.raises(UnknownStage) as raised:
+        Stage(name="dev", **settings)
+    assert str(raised.value) == f"The stage dev has no setting {wrong!r}: {hint}"
 
 
 @pytest.mark.exhaustive

@@ -1,5 +1,6 @@
 """Test what `make destroy` and `make sandbox-down` delete. A script takes the place of CDK."""
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,19 @@ def test_nothing_is_deleted_without_the_name(cdk: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("FORCE", force)
     answered(monkeypatch, "promptreel")
     assert destroy.main("sandbox") == 1
+    assert len(versions()) == 3
+    assert not cdk.exists()
+
+
+def test_without_a_terminal_nothing_is_deleted_and_one_sentence_says_how(
+    cdk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("FORCE", raising=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert destroy.main("sandbox") == 1
+    assert capsys.readouterr().err == (
+        "\nNothing was deleted, because confirmation needs a terminal. Set FORCE=1 to delete anyway.\n"
+    )
     assert len(versions()) == 3
     assert not cdk.exists()
 

@@ -11,6 +11,20 @@ MUTANTS = (
         noticed_by="tests/unit/test_console_timeline.py::test_a_call_is_listed_however_short_it_was",
     ),
     Mutant(
+        "A prompt that begins like an input makes a job wait for one in its timeline",
+        "console/timeline.js",
+        "inputsOf(generation).length > 0",
+        "JSON.stringify(generation.meta.request).includes('\"generation:')",
+        noticed_by="tests/unit/test_console_timeline.py::test_a_prompt_that_begins_like_an_input_is_none",
+    ),
+    Mutant(
+        "A busy button is too pale to read",
+        "console/console.css",
+        "button:disabled {",
+        'button:is(:disabled, [aria-busy="true"]) {',
+        noticed_by="tests/console/test_everyone.py::test_every_dialog_is_accessible_and_returns_the_focus",
+    ),
+    Mutant(
         "What was spent before this month counts as spent this month",
         "console/usage.js",
         "const { completed, failed, usd: spent } = totalOf(sums, first);",

@@ -87,6 +87,15 @@ MUTANTS = (
         noticed_by="tests/functions/test_expected_ends.py",
     ),
     Mutant(
+        "A failure is logged again by the event of its execution",
+        "functions/record_failure.py",
+        """    if generation and generation.error and generation.announced_at:
+        return
+""",
+        "",
+        noticed_by="tests/functions/test_states.py::test_a_failure_is_recorded_logged_and_announced_once",
+    ),
+    Mutant(
         "A rescue does not start the workflow",
         "functions/core/rescue.py",
         "    workflow.start(generation.run)\n    return generation\n",

@@ -29,6 +29,7 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
 }).observe({type: "layout-shift", buffered: true});
 """
+SET_BUSY = "(busy) => document.querySelectorAll('button').forEach((one) => one.setAttribute('aria-busy', busy))"
 # A frame as its pixel values.
 FRAME = """(film) => {
   const canvas = document.createElement("canvas");
@@ -112,11 +113,16 @@ class Tab:
         """Return everything that the page did, or was prevented from doing, against its policy."""
         return [*self.harms, *self.page.evaluate("window.harms ?? []")]
 
-    def axe(self) -> list[str]:
-        """Return what axe-core finds on the current page, one line each."""
+    def axe(self, *, is_busy: bool = False) -> list[str]:
+        """Return what axe-core finds on the current page, one line each. Make all buttons look busy if `is_busy`."""
+        if is_busy:
+            expect(self.page.locator("[aria-busy=true]")).to_have_count(0)  # or its end would set it back
+            self.page.evaluate(SET_BUSY, "true")
         if not self.page.evaluate("window.axe !== undefined"):
             self.page.evaluate(AXE.read_text("utf-8"))
         found: dict[str, Any] = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        if is_busy:
+            self.page.evaluate(SET_BUSY, "false")
         return [
             f"{one['id']}: {json.dumps([node['target'] for node in one['nodes']][:4])} "
             + one["nodes"][0]["failureSummary"]

@@ -94,6 +94,11 @@ def test_a_job_with_an_input_of_another_job_waits_for_it() -> None:
     assert rows([("accepted", 0)], status="queued", request=request) == ["Waiting for inputs and a slot 50 so far"]
 
 
+def test_a_prompt_that_begins_like_an_input_is_none() -> None:
+    request = {"prompt": "generation: the next one"}
+    assert rows([("accepted", 0)], status="queued", request=request) == ["Waiting for a slot 50 so far"]
+
+
 @pytest.mark.parametrize(
     ("name", "steps", "end"),
     [

@@ -282,13 +282,20 @@ def test_a_failed_deployment_is_not_recorded_and_shows_the_clis_error(
 # --- what is kept --------------------------------------------------------------------------------------------
 
 
-def test_the_next_start_uses_the_same_ports_if_they_are_free(checkout: Checkout) -> None:
+def test_the_next_start_uses_the_same_ports_if_they_are_free_and_says_so_if_not(
+    checkout: Checkout, capsys: pytest.CaptureFixture[str]
+) -> None:
     port = services.ensure_ministack(checkout, Settings()).port
     services.stop_all(checkout)
     assert services.ensure_ministack(checkout, Settings()).port == port
     services.stop_all(checkout)
+    assert capsys.readouterr().out == ""
     with socket.create_server(("127.0.0.1", port)):
-        assert services.ensure_ministack(checkout, Settings()).port != port
+        moved = services.ensure_ministack(checkout, Settings()).port
+    assert moved != port
+    said = capsys.readouterr().out
+    assert said.startswith(f"Another program uses port {port}, so ministack moves to port {moved}.")
+    assert said.count("\n") == 1
 
 
 def archive_video(checkout: Checkout, generation_id: str, at: float) -> None:
