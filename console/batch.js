@@ -17,6 +17,7 @@ import { ask, say, sayError } from "./toasts.js";
 const t = texts.batches;
 const ROWS = 100; // rows of the report that "More rows" adds
 const PLACES = 8; // of rows that are loaded
+const SHOWN = 8; // rows with the same error
 const BETWEEN = 400; // milliseconds between two downloads
 const PAUSE = 5000; // milliseconds until the next poll for finished videos
 
@@ -121,7 +122,7 @@ function Errors({ rows, isAll }) {
   return html`<h2>${t.errors}</h2>
     <ul class="stack close">
       ${often.map(
-        ([error, failed]) => html`<li key=${error} class="failure"><strong>${count(failed.length)}${!isAll && "+"} ×</strong> <bdi>${error}</bdi> <small>${t.rowsOf(failed.slice(0, 8).map(count).join(", "), failed.length > 8 ? 1 : 0)}</small></li>`,
+        ([error, failed]) => html`<li key=${error} class="failure"><strong>${count(failed.length)}${!isAll && "+"} ×</strong> <bdi>${error}</bdi> <small>${t.rowsOf(failed.slice(0, SHOWN).map(count).join(", "), failed.length, failed.length <= SHOWN)}</small></li>`,
       )}
     </ul>`;
 }
