@@ -122,7 +122,7 @@ function Errors({ rows, isAll }) {
   return html`<h2>${t.errors}</h2>
     <ul class="stack close">
       ${often.map(
-        ([error, failed]) => html`<li key=${error} class="failure"><strong>${count(failed.length)}${!isAll && "+"} ×</strong> <bdi>${error}</bdi> <small>${t.rowsOf(failed.slice(0, SHOWN).map(count).join(", "), failed.length, failed.length <= SHOWN)}</small></li>`,
+        ([error, failed]) => html`<li key=${error} class="failure"><strong>${count(failed.length)}${!isAll && "+"} ×</strong> <bdi>${error}</bdi> <small>${t.rowsOf(failed.slice(0, SHOWN).map(count).join(", "), failed.length, SHOWN)}</small></li>`,
       )}
     </ul>`;
 }

@@ -429,7 +429,7 @@ export const texts = /** @satisfies {Texts} */ ({
     costYes: "Start",
     about: (usd) => `about ${usd}`,
     errors: "Reasons of failures",
-    rowsOf: (rows, count, isAll) => `${count === 1 ? "row" : "rows"} ${rows}${isAll ? "" : " and more"}`,
+    rowsOf: (rows, count, most) => `${count === 1 ? "row" : "rows"} ${rows}${count > most ? " and more" : ""}`,
     problemsHint: "Fix the file and drop it again, or start the remaining rows.",
     row: "Row",
     line: "Line",
