@@ -66,6 +66,17 @@ def section(results: dict[str, Any]) -> Section:
             1.5,
             "The local AWS is one process, which needs most of a core for ten jobs at once.",
         ),
+        *(
+            Row(
+                f"MiB of memory of the local AWS and its functions for a batch of {kept['rows']:,} rows",
+                kept["mib"],
+                None,
+                2048,
+                f"It keeps {kept['processes']} processes of functions, because starting one takes longer than a job.",
+                digits=0,
+            )
+            for kept in _kept("rows")
+        ),
         Row(
             f"create calls for these {batch['rows']:,} rows and the {crowd['owners'] * crowd['jobs']} jobs of "
             f"{crowd['owners']} owners, ÷ jobs",
