@@ -269,7 +269,10 @@ def fairness(ended: list[Generation]) -> dict[str, Any]:
 
 @contextmanager
 def _watching(cloud: Cloud) -> Iterator[dict[str, Any]]:
-    """Return the highest number of processes and bytes that the local AWS and its functions use during the block."""
+    """Return the highest number of processes and MiB that the local AWS and its functions use during the block.
+
+    Memory that several processes share is counted once.
+    """
     seen = {"processes": 0, "mib": 0}
     over = threading.Event()
 
@@ -278,7 +281,7 @@ def _watching(cloud: Cloud) -> Iterator[dict[str, Any]]:
             sizes = []
             for process in [cloud.process, *cloud.process.children(recursive=True)]:
                 try:
-                    sizes.append(process.memory_info().rss)
+                    sizes.append(process.memory_full_info().pss)
                 except psutil.NoSuchProcess:
                     continue
             seen["processes"] = max(seen["processes"], len(sizes))

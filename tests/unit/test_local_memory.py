@@ -1,9 +1,11 @@
-"""Test that the local cloud remembers only the newest histories and log lines."""
+"""Test that the local cloud remembers only the newest histories and log lines, and no objects."""
 
 import threading
 from typing import Any
 
-from local.memory import forgetting, shortening
+import pytest
+
+from local.memory import emptying, forgetting, shortening
 
 Execution = dict[str, Any]
 
@@ -49,3 +51,17 @@ def test_a_stream_of_logs_keeps_its_newest_lines() -> None:
     for number in range(100):
         append(stream, [number, number])
     assert stream["events"] == [number for number in range(95, 100) for _ in range(2)]
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_the_body_of_a_version_is_forgotten_once_it_is_in_its_file(is_written: bool) -> None:
+    old, new = {"version_id": "1", "data": b"old"}, {"version_id": "2", "data": b"new"}
+
+    def persist(_bucket: str, _key: str, written: Any) -> None:
+        if is_written:
+            written["body"] = None
+
+    persist_and_empty = emptying(persist, {("videos", "boat.mp4"): [old, new]})
+    persist_and_empty("videos", "boat.mp4", {"version_id": "2", "body": b"new"})
+    assert (old["data"], new["data"]) == (b"old", None if is_written else b"new")
+    persist_and_empty("videos", "kite.mp4", {"body": b"kite"})
