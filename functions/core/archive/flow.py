@@ -27,8 +27,9 @@ class Flow:
     A read waits for many bytes, because each wait costs CPU time. A host that sends one byte after the other could
     therefore keep a read busy for hours. A thread watches the time and interrupts all reads when none is left.
 
-    The number of connections doubles as long as that speeds up the whole download. When the host asks for fewer, it is
-    halved and no longer grows.
+    The number of connections doubles as long as that speeds up the whole download. If it never does, one connection is
+    tried as well, because each costs CPU time and memory. When the host asks for fewer, the number is halved and no
+    longer changes.
     """
 
     def __init__(
@@ -78,20 +79,31 @@ class Flow:
         with self._lock:
             self._fruitless = 0
             self._bytes += size
+            if len(self._responses) > self.connections:  # a connection that is not needed any more still reads
+                self._since, self._bytes = self._clock(), 0
             seconds = self._clock() - self._since
             if self._growing and seconds >= WINDOW_SECONDS and self._bytes >= self.connections * WINDOW_BYTES:
                 self._measured(self._bytes / seconds)
 
     def _measured(self, speed: float) -> None:
-        if speed <= WORTH_IT * self._speed_before:
+        if self.connections < self._before:  # one was tried, instead of two
             self._growing = False
+            if WORTH_IT * speed < self._speed_before:
+                self.connections = self._before
+        elif speed <= WORTH_IT * self._speed_before:
             self.connections = self._before
+            self._growing = self._before == FIRST_CONNECTIONS
+            if self._growing:
+                self._try(1)
         elif self.connections == self._most:
             self._growing = False
         else:
             self._before, self._speed_before = self.connections, speed
-            self.connections = min(2 * self.connections, self._most)
-            self._since, self._bytes = self._clock(), 0
+            self._try(min(2 * self.connections, self._most))
+
+    def _try(self, connections: int) -> None:
+        self.connections = connections
+        self._since, self._bytes = self._clock(), 0
 
     def refused(self) -> None:
         """Use fewer connections, at the host's request."""
