@@ -147,6 +147,13 @@ MUTANTS = (
         noticed_by="tests/unit/test_archive_parts.py::test_an_upload_of_which_s3_lacks_a_part_starts_again",
     ),
     Mutant(
+        "One connection is measured while others still read",
+        "functions/core/archive/flow.py",
+        "            if len(self._responses) > self.connections:",
+        "            if False:",
+        noticed_by="tests/unit/test_flow.py::test_one_connection_is_measured_only_when_the_others_have_ended",
+    ),
+    Mutant(
         "A host that sends one byte after the other outlasts the time limit",
         "functions/core/archive/flow.py",
         "            if self._seconds_left() <= 0:\n                self.stop()\n",

@@ -52,9 +52,28 @@ def test_the_maximum_is_not_exceeded(most: int) -> None:
     assert max(clock.let_arrive(flow, 256 << 20)) == most
 
 
-def test_a_saturated_link_gets_no_more_connections() -> None:
+def test_a_saturated_link_gets_one_connection() -> None:
     flow, clock = flow_at(lambda _: 50e6)
-    assert clock.let_arrive(flow, 512 << 20) == [2, 4, 2]
+    assert clock.let_arrive(flow, 512 << 20) == [2, 4, 1]
+
+
+def test_a_host_that_is_fastest_with_two_connections_keeps_two() -> None:
+    flow, clock = flow_at(lambda connections: min(connections, 2) * 20e6)
+    assert clock.let_arrive(flow, 512 << 20) == [2, 4, 1, 2]
+
+
+def test_one_connection_is_measured_only_when_the_others_have_ended() -> None:
+    flow, clock = flow_at(lambda connections: min(connections, 2) * 20e6)
+    others: list[Any] = [object(), object()]
+    for other in others:
+        flow.opened(other)
+    while flow.connections != 1:
+        clock.let_arrive(flow, CHUNK)
+    clock.speed = lambda _: 40e6  # because another one still reads
+    assert clock.let_arrive(flow, 64 << 20) == [1]
+    flow.closed(others[0])
+    clock.speed = lambda connections: connections * 20e6
+    assert clock.let_arrive(flow, 64 << 20) == [1, 2]
 
 
 def test_a_host_with_a_total_limit_keeps_the_last_useful_number() -> None:
@@ -72,8 +91,8 @@ def test_a_slow_link_is_measured_for_longer() -> None:
 
 
 def test_a_third_connection_that_does_not_help_is_dropped() -> None:
-    flow, clock = flow_at(lambda _: 50e6, most=3)
-    assert clock.let_arrive(flow, 512 << 20) == [2, 3, 2]
+    flow, clock = flow_at(lambda connections: min(connections, 2) * 25e6, most=3)
+    assert clock.let_arrive(flow, 512 << 20) == [2, 3, 1, 2]
 
 
 def test_connections_do_not_grow_again_after_throttling() -> None:
