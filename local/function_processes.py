@@ -25,7 +25,7 @@ from local.inside import service
 
 AT_ONCE = 4 * (os.cpu_count() or 1)  # functions of workflows; they mostly wait for ministack, which uses one core
 OTHERS_AT_ONCE = AT_ONCE  # HTTP, files and events: users wait for these, so they do not queue behind a batch
-PROCESSES = 8 * AT_ONCE  # at most, including idle ones: with fewer, functions start again and again
+PROCESSES = 40  # at most, including idle ones, of about 40 MiB: with fewer, functions start again and again
 # Ministack checks every 30 s: no process is left a minute after the last call.
 IDLE_SECONDS = float(os.environ.get("FUNCTION_IDLE_SECONDS", "25"))
 
