@@ -144,9 +144,9 @@ def section(results: dict[str, Any]) -> Section:
         Row(f"import of `{worst}` ÷ import of boto3 with an S3 client", rooms[worst], None, ROOM_GOAL, because),
     )
     text = (
-        "The time of the import and the first call of a function in a fresh process, divided by the time in which "
-        "plain boto3 makes the same calls.",
-        "So 1.00 is a function without any code of ours, and there is no other peer.",
+        "The time of the import and the first call of a function in a fresh process, divided by the time of the same "
+        "calls with plain boto3.",
+        "So 1.00 is a function without any code of ours; nothing else can be compared.",
     )
     return Section("Cold start", text, rows)
 

@@ -72,7 +72,7 @@ def section(results: dict[str, Any]) -> Section:
                 kept["mib"],
                 None,
                 2048,
-                f"It keeps {kept['processes']} processes of functions, because starting one takes longer than a job.",
+                f"It had {kept['processes']} processes. Fewer are kept now: {batch['rows']} rows need {batch['mib']:,} MiB.",
                 digits=0,
             )
             for kept in _kept("rows")
