@@ -72,7 +72,8 @@ def section(results: dict[str, Any]) -> Section:
                 kept["mib"],
                 None,
                 2048,
-                f"It had {kept['processes']} processes. Fewer are kept now: {batch['rows']} rows need {batch['mib']:,} MiB.",
+                f"It had {kept['processes']} processes. Fewer are kept now: {batch['rows']} rows need "
+                f"{batch['mib']:,} MiB.",
                 digits=0,
             )
             for kept in _kept("rows")
