@@ -277,7 +277,7 @@ def test_the_days_around_one_that_cannot_be_read_wait_for_what_it_may_have(
     day = night(1)
     bad = day + timedelta(days=1)
     days.unreadable = {bad}
-    charge(cloud, "late", COST, now() + timedelta(hours=23))
+    charge(cloud, "late", COST, datetime(bad.year, bad.month, bad.day, tzinfo=UTC))
     for number in (1, 2, 3, 4):
         night(number)
         with suppress(ProviderUnavailable):
