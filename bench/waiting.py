@@ -344,7 +344,7 @@ times of the others in its group. Lag is the time from the end of a job until it
 as mean and 95th percentile. Polls are calls to the provider per job, and transitions are all
 transitions of the job. USD is the cost of the transitions and of the time that checks stay in their
 function. Numbers are medians of the runs, with [lowest..highest]. A program that waits by itself has no
-transitions, but has to run the whole time. In a new account, which can run 10 functions at once, a check
+transitions, but has to run the whole time. In an account limited to 10 functions at once, a check
 does not stay in its function, and each poll costs three transitions.
 """
 BEYOND = "This has no target. It shows what happens when the provider changes suddenly in the middle of the run."
@@ -444,7 +444,7 @@ def section(results: dict[str, Any]) -> Section:
         title = {"usd": "USD of transitions and polls"}.get(figure, figure)
         rows.append(Row(f"{name}: {title} a job", ours[figure], before, VEO2_TARGETS.get(figure), digits=digits))
     new = ways[NEW_ACCOUNT]["transitions"]["median"]
-    rows.append(Row("the same in a new account, which can run 10 functions at once", new, digits=1))
+    rows.append(Row("the same in an account limited to 10 functions at once", new, digits=1))
     if others:
         worst, lag = max(((name, ways[OURS]["lag"]["median"]) for name, ways in others), key=lambda one: one[1])
         rows.append(Row(f"highest mean lag of the other distributions ({worst}), s", lag, None, TARGETS["lag"]))

@@ -94,7 +94,7 @@ class Stage:
 
     # concurrency
     # How many functions the account can run at once in this region. It decides the settings that are None below, and
-    # `promptreel doctor` compares it with AWS. A new account can run 10.
+    # `promptreel doctor` compares it with AWS. A new account may be limited to 10.
     account_concurrency: int = 10
     in_flight_limit: int | None = None  # concurrent generations at the provider; others are queued
     # How long one invocation may continue polling, which costs less than starting another, but is one of the account's
