@@ -168,8 +168,8 @@ class Stage:
         for tag_name in names:
             if names.count(tag_name) > 1 or tag_name.startswith("aws:"):
                 raise UnknownStage(
-                    f"The stage {self.name} has a tag {tag_name!r} that AWS would refuse: choose a name that no other "
-                    "tag has, in whatever case, that is neither project nor stage, and that does not begin with aws:."
+                    f"The stage {self.name} has a tag {tag_name!r} that AWS would reject: choose another name. It must "
+                    "differ from project, stage and the other tags, also in lower case, and must not begin with aws:."
                 )
         if bool(self.domain) != bool(self.certificate_arn):
             raise UnknownStage(f"The stage {self.name} has only one of domain and certificate_arn: set both.")
@@ -204,7 +204,9 @@ class Stage:
             if model not in known():
                 similar = closest(model, known())
                 hint = f"did you mean {similar}?" if similar else "docs/models.md lists the models."
-                raise UnknownStage(f"The stage {self.name} has {model!r} in allowed_models, which is no model: {hint}")
+                raise UnknownStage(
+                    f"The stage {self.name} has {model!r} in allowed_models, which is not a model: {hint}"
+                )
         if not offered(self.allowed_models, self.passed_through_models).requested(self.default_model):
             raise UnknownStage(
                 f"The stage {self.name} has default_model={self.default_model!r}, which it does not offer: choose a "

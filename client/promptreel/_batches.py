@@ -159,13 +159,7 @@ class Batches:
 
     def batches(self) -> Iterator[Batch]:
         """Yield your batches, newest first, without counts of their rows. They are fetched as you iterate."""
-        params: dict[str, str | int] = {"limit": PAGE}
-        while True:
-            page = self._http.call("GET", BATCHES, params=params)
-            yield from map(Batch.from_json, page["data"])
-            if not page.get("next_cursor"):
-                return
-            params["cursor"] = page["next_cursor"]
+        yield from map(Batch.from_json, self._http.pages(BATCHES, {"limit": PAGE}))
 
     def report(self, batch_id: str, revision: int | None = None) -> Iterator[ReportRow]:
         """Yield the current state of each row, in order. Rows are fetched as you iterate.
@@ -173,13 +167,7 @@ class Batches:
         `revision` is that of the file, by default the latest.
         """
         path = _path(self._whole(batch_id), "report")
-        params: dict[str, str | int] = {"revision": revision} if revision else {}
-        while True:
-            page = self._http.call("GET", path, params=params)
-            yield from map(ReportRow.from_json, page["data"])
-            if not page.get("next_cursor"):
-                return
-            params["cursor"] = page["next_cursor"]
+        yield from map(ReportRow.from_json, self._http.pages(path, {"revision": revision} if revision else {}))
 
     def save_rows(self, batch_id: str, path: str | Path, *, failed: bool = False) -> int:
         """Save the rows of a batch with all their columns and the reasons of failures. Return how many there are.

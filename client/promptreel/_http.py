@@ -123,6 +123,16 @@ class Http:
             time.sleep(back_off if told is None else told)
             attempt += 1
 
+    def pages(self, path: str, params: Mapping[str, str | int]) -> Iterator[Any]:
+        """Yield the entries of a list, which is fetched page by page."""
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.call("GET", path, params={**params, **cursor})
+            yield from page["data"]
+            if not page.get("next_cursor"):
+                return
+            cursor = {"cursor": page["next_cursor"]}
+
 
 @contextmanager
 def bearing_faults() -> Iterator[None]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -61,15 +62,8 @@ class Webhooks:
 
     def webhook_deliveries(self, limit: int | None = None) -> Iterator[Delivery]:
         """Yield your webhook deliveries, newest first, at most `limit`. They are fetched as you iterate."""
-        params: dict[str, str | int] = {}
-        while limit is None or limit > 0:
-            page = self._http.call("GET", DELIVERIES, params={"limit": min(PAGE, limit or PAGE), **params})
-            for raw in page["data"]:
-                yield Delivery.from_json(raw)
-            limit = None if limit is None else limit - len(page["data"])
-            if not page.get("next_cursor"):
-                return
-            params["cursor"] = page["next_cursor"]
+        found = self._http.pages(DELIVERIES, {"limit": min(PAGE, limit or PAGE)})
+        yield from map(Delivery.from_json, islice(found, limit))
 
     def redeliver(self, delivery_id: str) -> Delivery:
         """Send a delivery again now, whatever its status, with the same id. Raise `NotFound` if it is unknown."""

@@ -310,13 +310,7 @@ class Client(Batches, Links, Webhooks):
         """Return the available models and how long they take, optionally only of one vendor or kind."""
         params: dict[str, str | int] = {"limit": PAGE}
         params |= {name: value for name, value in (("vendor", vendor), ("kind", kind)) if value is not None}
-        found: list[Model] = []
-        while True:
-            page = self._http.call("GET", "/v2/models", params=params)
-            found += map(Model.from_json, page["data"])
-            if not page.get("next_cursor"):
-                return tuple(found)
-            params["cursor"] = page["next_cursor"]
+        return tuple(map(Model.from_json, self._http.pages("/v2/models", params)))
 
     def model(self, model_id: str) -> Model:
         """Return a model with the JSON Schema of its requests. Raise `NotFound` if it is unknown."""

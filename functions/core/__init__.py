@@ -5,9 +5,10 @@ The steps, each a frozen dataclass of its collaborators that the function of the
     submit, look_up_submission, check_status, finalize, record_failure    the states of the workflow
     sweep, reconciliation/reconcile                                       the jobs of every minute and every night
 
-`delete` and `rescue` contain what a user and an operator can do with a generation. All of these use:
+`delete`, `rescue` and `importing` contain what a user and an operator can do with a generation. All of these use:
 
-    generation, errors, settings    the basic types
+    generation, hold, errors        the basic types
+    settings                        reads the settings of a function
     owners                          who owns a file or an event
     intake/                         turns a request into a generation
     batches/                        many requests in one file: its rows, its runs, its report
@@ -20,6 +21,7 @@ The steps, each a frozen dataclass of its collaborators that the function of the
     provider/                       the provider's contract, its key, and when to call it
     slots/                          the slots at the provider, and the queue for them
     archive/                        downloads a video, verifies it and stores it in S3
+    posters/                        draws the picture that pages show before a video plays
     publish/                        shows and announces a generation
     links/                          short links to videos, which work without a key
     webhooks/                       notifies a caller's URL when a generation ends
@@ -27,4 +29,6 @@ The steps, each a frozen dataclass of its collaborators that the function of the
     workflow                        the executions of the state machine
     secrets, tls, public            reading secrets, trusted authorities, and public addresses
     stored                          reading what another release has written
+    text, spreadsheet               characters that cannot be shown, and cells that could be run
+    beginning                       finding a generation or a batch by the first digits of its id
 """

@@ -227,7 +227,7 @@ class Generation:
 
     @property
     def gave_its_slot_back(self) -> bool:
-        """Whether it needs a slot again, after it gave one back for lack of credits."""
+        """Return whether it needs a slot again, after it gave one back for lack of credits."""
         return self.slot is None and self.held_since is not None
 
     @property

@@ -16,7 +16,6 @@ from core.records.ledger import Ledger
 from core.records.table import BY_PROVIDER_ID, KEY
 from core.workflow import Workflow
 
-OWNER = "imported"  # of imported jobs, unless the operator names another one
 TAG = "spent=elsewhere"  # of all imported jobs: usage counts their cost, and no budget does
 BEFORE = timedelta(days=2)  # how long before its import a job may have been charged, if the time is not known
 

@@ -13,7 +13,7 @@ import requests
 
 from core.errors import NotImportable, VideoUnavailable
 from core.generation import Generation, Status, Submission
-from core.importing import OWNER, TAG, Importing, Job
+from core.importing import TAG, Importing, Job
 from core.learned.records import Learned
 from core.money.budgets import Limits
 from core.provider.client import Provider
@@ -27,6 +27,7 @@ from tests.support.money import accounts
 from tests.support.stepfunctions import Workflow
 from wiring import now
 
+OWNER = "imported"  # the default of the command
 STATES = ("submit", "check_status", "finalize")
 PROMPT = "a boat"
 

@@ -169,7 +169,7 @@ def test_a_domain_boundary_and_tags_are_settings() -> None:
         ({"in_flight_limit": True}, "in_flight_limit=True: it must be a whole number or None"),
         ({"video_days": 0}, "video_days=0: it must be 1 or more"),
         ({"allowed_models": "veo2"}, "allowed_models='veo2': it must be a tuple of strings"),
-        ({"allowed_models": ("veo22",)}, "'veo22' in allowed_models, which is no model: did you mean veo2?"),
+        ({"allowed_models": ("veo22",)}, "'veo22' in allowed_models, which is not a model: did you mean veo2?"),
         ({"allowed_models": ("openai/sora-2-i2v",)}, "default_model='veo2', which it does not offer"),
         ({"default_model": "veo22"}, "default_model='veo22', which it does not offer"),
         ({"file_owners": ("films",)}, "'films' in file_owners: write it as name=owner"),

@@ -74,14 +74,12 @@ class Finalizes:
     file_size: int | None = None
     renew: Callable[[], str | None] = lambda: None
     kept: dict[str, Any] | None = None
-    times_kept: int = 0
     ended: bool = False
 
     def keep(self, upload: dict[str, Any]) -> None:
         if self.ended:
             raise GenerationEnded("cancelled")
         self.kept = upload
-        self.times_kept += 1
 
     def invoke(self, seconds_left: Callable[[], float] = lambda: 900.0, most: int = 4) -> ArchivedVideo:
         archive = Archive(self.s3.client, "videos", ALLOWED, PART, most)

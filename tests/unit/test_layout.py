@@ -54,6 +54,11 @@ def test_the_domain_imports_nothing_above_it_and_nothing_in_a_circle() -> None:
     TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
 
 
+def test_the_description_of_the_domain_names_each_part() -> None:
+    parts = {path.name if path.is_dir() else path.stem for path in Path(core.__file__).parent.iterdir()}
+    assert [part for part in sorted(parts) if not part.startswith("__") and part not in (core.__doc__ or "")] == []
+
+
 def test_the_folders_of_the_domain_import_each_other_in_one_direction() -> None:
     folders: dict[str, set[str]] = {}
     for name, found in imports_of_core().items():

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from core.archive.objects import Objects
 from core.batches.table import BatchRecords
@@ -24,12 +23,14 @@ from core.money.usage import Usage
 from core.owners import own_folder, owner_of_file
 from core.records.items import TOMBSTONE, as_generation, is_tombstone
 from core.records.ledger import LONGEST_FUNCTION, Ledger
-from core.records.table import BATCH_KEY, DELIVERY_KEY, KEY, Item, read, write
+from core.records.table import BATCH_KEY, DELIVERY_KEY, KEY, Item, write
 from core.slots.table import HELD_BACK, WAITING
 from core.workflow import Workflow
 from promptreel.errors import PromptreelError
+from promptreel.generation import ID_DIGITS
 from promptreel.operator.deployment import Deployment
 from promptreel.operator.keys import ApiKeys
+from promptreel.operator.tables import items
 
 ERASED = "(erased)"  # takes the place of the owner's name where an item has to stay
 # The authorizer's answers are cached for five minutes, and a call that was allowed may take half a minute.
@@ -37,7 +38,6 @@ KEYS_STOP = timedelta(minutes=6)
 ANNOUNCED = timedelta(minutes=1)  # between two sweeps, which announce an end at the latest
 # A form to send a file works for this long, and reading the file takes a quarter of an hour at most.
 FILE_STOPS = timedelta(seconds=UPLOAD_SECONDS) + timedelta(minutes=16)
-BATCH_ID = 32  # characters at the beginning of every key of a batch, its runs and its rejected rows
 MOST_AT_ONCE = 1000  # objects of one DeleteObjects
 
 
@@ -187,12 +187,12 @@ class Erasure:
         return True
 
     def _erase_batches(self, ids: set[str]) -> None:
-        """Erase batches, each after the objects and items that only its id leads to."""
+        """Erase batches, each after the objects and items that only its id, the beginning of their keys, leads to."""
         for batch_id in ids:
             for folder in ("batches", "results"):
                 self._purge(self._videos, f"{folder}/{batch_id}/")
-        for item in self._items(self._batches) if ids else ():
-            if item[BATCH_KEY][:BATCH_ID] in ids and item[BATCH_KEY] not in ids:
+        for item in items(self._dynamodb, self._batches) if ids else ():
+            if item[BATCH_KEY][:ID_DIGITS] in ids and item[BATCH_KEY] not in ids:
                 self._delete(self._batches, {BATCH_KEY: item[BATCH_KEY]})
         for batch_id in ids:
             self._delete(self._batches, {BATCH_KEY: batch_id})
@@ -202,21 +202,21 @@ class Erasure:
         self._purge(self._prompts, "", lambda key: owner_of_file(self._file_owners, key) == self._owner)
         self._purge(self._videos, own_folder(self._owner, UPLOADS))
         payers = {f"rejected/{scope}" for scope in (scope_of(self._owner), *(scope_of(key_line=one) for one in lines))}
-        for item in self._items(self._batches):
+        for item in items(self._dynamodb, self._batches):
             if item.get("owner") == self._owner or item[BATCH_KEY].rpartition("/")[0] in payers:
                 self._delete(self._batches, {BATCH_KEY: item[BATCH_KEY]})
         # The names of hosts and the numbers of slots contain no spaces, but names of owners may.
         names = {f"secret {self._owner}"}
         beginnings = {f"receiver {self._owner}", f"sender owner {self._owner}"}
-        for item in self._items(self._webhooks):
+        for item in items(self._dynamodb, self._webhooks):
             key = item[DELIVERY_KEY]
             if item.get("owner") == self._owner or key in names or key.rpartition(" ")[0] in beginnings:
                 self._delete(self._webhooks, {DELIVERY_KEY: key})
-        for item in self._items(self._slots):
+        for item in items(self._dynamodb, self._slots):
             self._disown_slot(item)
         own_items = {(SCOPE, scope_of(self._owner)), *((SCOPE, scope_of(key_line=line)) for line in lines)}
         own_items |= {("key", key_id) for key_id in key_ids}
-        for item in self._items(self._money):
+        for item in items(self._dynamodb, self._money):
             if (item[PK], item[SK]) in own_items:
                 self._delete(self._money, {PK: item[PK], SK: item[SK]})
         Usage(self._dynamodb, self._money).forget(self._owner, ERASED)
@@ -241,19 +241,14 @@ class Erasure:
                 )
 
     def _own(self, table: str) -> Iterator[Item]:
-        return (item for item in self._items(table, self._owner))
-
-    def _items(self, table: str, owner: str | None = None) -> Iterator[Item]:
-        """Return all items of a table, or only those of an owner."""
-        only: dict[str, Any] = {}
-        if owner is not None:
-            only = {
-                "FilterExpression": "#owner = :owner",
-                "ExpressionAttributeNames": {"#owner": "owner"},
-                "ExpressionAttributeValues": write({":owner": owner}),
-            }
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, **only)
-        return (read(item) for page in pages for item in page["Items"])
+        """Return the items of a table that have the owner's name."""
+        return items(
+            self._dynamodb,
+            table,
+            FilterExpression="#owner = :owner",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues=write({":owner": self._owner}),
+        )
 
     def _delete(self, table: str, key: Item) -> None:
         self._dynamodb.delete_item(TableName=table, Key=write(key))

@@ -26,19 +26,20 @@ from core.money.usage import Usage
 from core.owners import own_folder, owner_of_file
 from core.publish.views import as_archived_record
 from core.records.ledger import Ledger
-from core.records.table import AT_ONCE, BATCH_KEY, BY_OWNER, KEY, Item, read
+from core.records.table import AT_ONCE, BATCH_KEY, BY_OWNER, KEY, Item
 from core.webhooks.records import WebhookRecords
 from promptreel.errors import PromptreelError
+from promptreel.generation import ID_DIGITS
 from promptreel.operator.budgets import budgets_of
 from promptreel.operator.deployment import Deployment
 from promptreel.operator.keys import ApiKeys
+from promptreel.operator.tables import items
 from promptreel.results import prepare, slug
 
 MANIFEST, MARK = "manifest.jsonl", "export.json"
 JOURNAL = ".promptreel-export.jsonl"  # what a folder holds, and which version of the object each file is
 PART = ".part-"  # the beginning of a temporary file's name
 CHUNK_BYTES = 1 << 20
-BATCH_ID = 32  # characters at the beginning of every key of a batch, its runs and its rejected rows
 FIRST_DAY = date(2020, 1, 1)  # before any deployment
 _GONE = {"NoSuchKey", "404", "NoSuchVersion"}
 
@@ -270,15 +271,15 @@ class Export:
         return line
 
     def _of_batches(self) -> Iterator[dict[str, Any]]:
-        """Yield the batches with their runs and rejected rows, and their reports."""
+        """Yield the batches with their runs and rejected rows, whose keys begin with its id, and their reports."""
         batches: dict[str, dict[str, Any]] = {}
         for item in self._items():
             if item.get("owner") == self._owner and "of_batch" not in item:
                 batches[item[BATCH_KEY]] = {"record": item, "runs": [], "rejected": []}
         for item in self._items() if batches else ():
             kind = "runs" if "of_batch" in item else "rejected" if "problem" in item else None
-            if kind and item[BATCH_KEY][:BATCH_ID] in batches:
-                batches[item[BATCH_KEY][:BATCH_ID]][kind].append(item)
+            if kind and item[BATCH_KEY][:ID_DIGITS] in batches:
+                batches[item[BATCH_KEY][:ID_DIGITS]][kind].append(item)
         for which, batch in batches.items():
             folder, name = f"results/{which}/", f"batches/{_plain(which)}/"
             files = []
@@ -289,8 +290,7 @@ class Export:
 
     def _items(self) -> Iterator[Item]:
         """Return all items of the table of batches."""
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._deployed.output("BatchesTableName"))
-        for item in (read(one) for page in pages for one in page["Items"]):
+        for item in items(self._dynamodb, self._deployed.output("BatchesTableName")):
             yield {name: value for name, value in item.items() if name != "last_write"}
 
     def _objects(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:

@@ -10,12 +10,13 @@ from core.generation import Status, iso
 from core.publish.views import as_provider_object
 from core.records.items import as_generation
 from core.records.ledger import Ledger
-from core.records.table import read, write
+from core.records.table import write
 from core.workflow import Workflow
 from promptreel.errors import PromptreelError
 from promptreel.generation import Generation
 from promptreel.operator import provider_key
 from promptreel.operator.deployment import Deployment
+from promptreel.operator.tables import items
 
 
 def rescue_failed(deployment: Deployment, generation_id: str) -> Generation:
@@ -28,21 +29,15 @@ def failed_with(deployment: Deployment, error: str, since: timedelta) -> list[Re
 
     This reads the whole table. Its indexes do not contain errors, because this is rare.
     """
-    pages = (
-        deployment.client("dynamodb")
-        .get_paginator("scan")
-        .paginate(
-            TableName=deployment.output("TableName"),
-            FilterExpression="#status = :failed AND #error.#name = :error AND ended_at >= :since",
-            ExpressionAttributeNames={"#status": "status", "#error": "error", "#name": "name"},
-            ExpressionAttributeValues=write(
-                {":failed": Status.ERROR, ":error": error, ":since": iso(datetime.now(UTC) - since)}
-            ),
-            ConsistentRead=True,
-        )
+    wanted = {":failed": Status.ERROR, ":error": error, ":since": iso(datetime.now(UTC) - since)}
+    found = items(
+        deployment.client("dynamodb"),
+        deployment.output("TableName"),
+        FilterExpression="#status = :failed AND #error.#name = :error AND ended_at >= :since",
+        ExpressionAttributeNames={"#status": "status", "#error": "error", "#name": "name"},
+        ExpressionAttributeValues=write(wanted),
     )
-    found = [as_generation(read(item)) for page in pages for item in page["Items"]]
-    return sorted(found, key=lambda one: one.ended_at or one.created_at)
+    return sorted(map(as_generation, found), key=lambda one: one.ended_at or one.created_at)
 
 
 def resolve(deployment: Deployment, generation_id: str, provider_id: str | None) -> Generation:

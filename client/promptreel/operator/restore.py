@@ -8,7 +8,7 @@ looked for in the provider's log, whose entries name the generation.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,16 +19,18 @@ from botocore.exceptions import ClientError
 from core import rescue
 from core.errors import GenerationEnded, NotRescuable, ProviderUnavailable
 from core.generation import Status, Submission, iso
+from core.money.table import PK
 from core.provider.account import LoggedCall
 from core.provider.client import LOG_WINDOW
 from core.records.claim import found
 from core.records.items import JSON_FIELDS, TOMBSTONE, as_generation, is_tombstone
 from core.records.ledger import IS_NEW, SOON, TOMBSTONE_FOR, WATCH, WATCHED, Ledger
-from core.records.table import EXPIRES_AT, KEY, ConditionFailed, Item, read, write
+from core.records.table import BATCH_KEY, DELIVERY_KEY, EXPIRES_AT, KEY, ConditionFailed, Item, write
 from core.workflow import Workflow
 from promptreel.errors import PromptreelError
 from promptreel.operator.deployment import Deployment
 from promptreel.operator.provider_key import provider
+from promptreel.operator.tables import items
 
 LOST = "(lost)"  # the owner in the tombstone of a generation without a record
 RESTORED = "restored"  # the `attempt` of a job whose last attempt is lost
@@ -36,9 +38,9 @@ RESTORED = "restored"  # the `attempt` of a job whose last attempt is lost
 # it again.
 TABLES = {
     "generations": ("TableName", KEY),
-    "batches": ("BatchesTableName", "batch_id"),
-    "webhooks": ("WebhooksTableName", "delivery_id"),
-    "money": ("MoneyTableName", "pk"),
+    "batches": ("BatchesTableName", BATCH_KEY),
+    "webhooks": ("WebhooksTableName", DELIVERY_KEY),
+    "money": ("MoneyTableName", PK),
 }
 _RECORD = re.compile("videos/([0-9a-f]{32})/generation.json", re.ASCII)
 _SENT = re.compile(r"([0-9a-f]{32})\..+", re.ASCII)  # a client_request_id of ours
@@ -73,7 +75,7 @@ class Restore:
         live = self._deployed.output(output)
         if copy == live:
             raise PromptreelError(f"{copy} is the live table: restore into a new table, and name that one.")
-        for item in self._items(copy):
+        for item in items(self._dynamodb, copy):
             if table == "generations" and not _ID.fullmatch(item[KEY]):
                 continue  # a marker of a POST (core.intake.repeats), which is of no use later
             put = self._safe(item, since) if table == "generations" else item
@@ -107,7 +109,7 @@ class Restore:
                     calls[name[1]] = call
         except ProviderUnavailable as error:
             raise PromptreelError(f"{error} Run the command again.") from error
-        for item in self._items(self._deployed.output("TableName")):
+        for item in items(self._dynamodb, self._deployed.output("TableName")):
             sent = calls.pop(item[KEY], None)
             # One that had failed before the restore point may have been rescued or retried since.
             has_failed = item.get("status") == Status.ERROR and "announced_at" in item
@@ -193,7 +195,3 @@ class Restore:
         except (NotRescuable, GenerationEnded):
             return False
         return True
-
-    def _items(self, table: str) -> Iterator[Item]:
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-        return (read(item) for page in pages for item in page["Items"])

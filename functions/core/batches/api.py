@@ -23,6 +23,7 @@ from core.beginning import only
 from core.delete import Deletion
 from core.errors import Conflict, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Status, iso
+from core.inputs.files import UPLOAD_SECONDS
 from core.publish.views import as_error
 from core.records.ledger import Ledger
 from core.records.lists import MAX_LIMIT, Lists
@@ -34,7 +35,7 @@ MAX_REPORT = 500  # rows of a report in one answer
 MAX_REPORT_BYTES = 3 << 20  # of a report in one answer: Lambda's limit is 6 MiB
 MOST_MEANT = 10  # batches that an error names if an id is cut too short
 LISTED_RUNS, SHOWN_RUNS = 10, 100  # latest runs whose revisions are shown, in a list and of one batch
-UPLOAD_SECONDS = 3600  # until the link of an upload or of a file expires
+LINK_SECONDS = 3600  # until the link to a file expires
 CANCEL_SECONDS, LAG_SECONDS = 20.0, 1.0  # of one cancellation, and until the index has a write
 
 
@@ -176,8 +177,8 @@ class BatchApi:
             "encoding": found["Metadata"].get("encoding"),
             "can_resend": record.batch_id == batch_id_of(self.prompts_bucket, owner, record.name),
             "size": found["ContentLength"],
-            "url": self.s3.generate_presigned_url("get_object", Params=where, ExpiresIn=UPLOAD_SECONDS),
-            "expires_in": UPLOAD_SECONDS,
+            "url": self.s3.generate_presigned_url("get_object", Params=where, ExpiresIn=LINK_SECONDS),
+            "expires_in": LINK_SECONDS,
         }
 
     def _run_of(self, batch: Batch, revision: int) -> BatchRun:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from core.errors import InvalidRequest
 from core.generation import Failure, Label
 
-MAX_PROMPT = 2000  # characters of a rejected row's prompt
+MAX_PROMPT = 2000  # characters of a prompt in a report, and all that remains of a rejected row's
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.archive.retention import KEEP_ALL, Retention
 from core.batches.record import NOT_STARTED, Batch
-from core.batches.rejection import Rejection
+from core.batches.rejection import MAX_PROMPT, Rejection
 from core.batches.replacement import shown_attempt
 from core.batches.run import BatchRun, upload
 from core.batches.staged_row import StagedRow
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "usd", "error")
 FOR_EXCEL = "\ufeff"  # a byte-order mark: Excel reads a CSV as UTF-8 only after it
-MAX_PROMPT = 2000  # characters of a prompt in a report; the generation has the whole request
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MAX_NAMED = 64  # references in one request
-UPLOAD_SECONDS = 3600  # the lifetime of an upload form
+UPLOAD_SECONDS = 3600  # the lifetime of an upload form, also of one for a batch
 UPLOADS = "uploads/"
 _VIDEO = re.compile(r"videos/([0-9a-f]{32})/video\.\w+", re.ASCII)
 _MISSING = {"NoSuchKey", "NoSuchBucket", "404"}

@@ -16,7 +16,6 @@ from tests.support.api_answers import KEY, generation
 
 Run = Callable[..., tuple[int, str, str]]
 START = datetime.now(UTC) - timedelta(hours=1)
-PAGE = 100
 EVIL = "\x1b[31mA boat\r\n\x9b2J\u202e"
 
 

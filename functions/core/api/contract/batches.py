@@ -6,7 +6,8 @@ from core.batches.check import MAX_SENT_BYTES, MAX_SENT_ROWS, MAX_UNCHECKED
 from core.batches.encoding import ENCODINGS
 from core.batches.numbered import MAX_NAME
 from core.batches.record import NOT_STARTED, BatchStatus, Existing
-from core.batches.report import COLUMNS, MAX_PROMPT
+from core.batches.rejection import MAX_PROMPT
+from core.batches.report import COLUMNS
 from core.generation import GENERATION_ID, Status
 from core.records.lists import CURSOR, MAX_LIMIT
 
