@@ -284,8 +284,8 @@ MUTANTS = (
     Mutant(
         "Contention is an unexpected error",
         "functions/core/records/table.py",
-        "        raise Contention\n\n    def _write",
-        '        raise TimeoutError("too many conflicts")\n\n    def _write',
+        "        yield\n    raise Contention",
+        '        yield\n    raise TimeoutError("too many conflicts")',
         noticed_by="tests/functions/test_contention.py::test_a_request_is_answered_with_503_and_can_be_repeated",
     ),
     Mutant(

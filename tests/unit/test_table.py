@@ -1,5 +1,6 @@
 """Test that plain values survive the conversion to DynamoDB items, and how transactions are retried."""
 
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,8 +9,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import Contention
 from core.generation import Status
-from core.records.table import Condition, Table, Together, read, write
+from core.records.table import MOST_ATTEMPTS, Condition, Table, Together, attempts, read, write
 
 PLAIN: Any = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),
@@ -66,3 +68,13 @@ def test_a_transaction_reads_again_only_if_a_condition_failed(
     table = Table(dynamodb, "generations")
     table.put_with({"generation_id": "g1"}, Condition("#a = :b"), lambda: Together({}, [next(readings)]))
     assert dynamodb.written == written
+
+
+def test_only_the_time_between_two_attempts_is_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("core.records.table.time.sleep", waits.append)
+    before = [len(waits) for _ in itertools.islice(attempts(), MOST_ATTEMPTS)]
+    assert before == list(range(MOST_ATTEMPTS))
+    with pytest.raises(Contention):
+        list(attempts())
+    assert len(waits) == 2 * (MOST_ATTEMPTS - 1), "none after the last attempt"

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.errors import Contention, NotFound
+from core.errors import NotFound
 from core.generation import Generation, digest, fingerprint
 from core.records.ledger import Ledger
-from core.records.table import EXPIRES_AT, KEY, MOST_CONFLICTS, Condition, ConditionFailed, Item
+from core.records.table import EXPIRES_AT, KEY, Condition, ConditionFailed, Item, attempts
 
 RETRY_COUNT = "x-stainless-retry-count"  # a header with the number of retries that the SDK has made of a call, from 0
 # So long after its acceptance a request can be repeated: the SDKs wait ten minutes for an answer, and retry twice.
@@ -84,13 +84,13 @@ class Repeats:
 
     ledger: Ledger
 
-    def noting(self, new: Generation, sending: Sending) -> Any:
+    def noting(self, new: Generation, sending: Sending) -> Any:  # noqa: RET503 - `attempts` does not end
         """Return the write of the marker that belongs in the transaction that records `new`.
 
         Raise `Repeated` if the POST belongs to the call of an earlier generation, which then has one more POST.
         """
         table, key = self.ledger.table, marker_of(new, sending.key_line)
-        for _ in range(MOST_CONFLICTS):
+        for _ in attempts():
             now, marker = self.ledger.now(), table.get(key)
             since = _milliseconds(now - max(WINDOW, sending.window))
             calls = [call for call in _calls(marker) if call.accepted_at > since]
@@ -107,14 +107,13 @@ class Repeats:
                 except ConditionFailed:
                     continue
             raise Repeated(generation)
-        raise Contention
 
     def note_fetch(self, generation: Generation, key_line: str | None) -> None:
         """Record that this line of keys knows the generation, so that no later retry becomes this generation."""
         if generation.source.kind != "api" or self.ledger.now() - generation.created_at > WINDOW:
             return
         table, key = self.ledger.table, marker_of(generation, key_line)
-        for _ in range(MOST_CONFLICTS):
+        for _ in attempts():
             marker = table.get(key)
             calls = _calls(marker)
             own = [call for call in calls if call.generation_id == generation.generation_id and not call.fetched]
@@ -126,7 +125,6 @@ class Repeats:
             except ConditionFailed:
                 continue
             return
-        raise Contention
 
     def _earlier(self, calls: Sequence[Call], sending: Sending, own_id: str) -> tuple[Call, Generation] | None:
         """Return the call that the POST belongs to, with the POST, and its generation. Deleted generations have none.

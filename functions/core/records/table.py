@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
@@ -25,7 +26,7 @@ KEY = "generation_id"
 AT_ONCE = 25  # items of one BatchGetItem, which returns 16 MiB; the largest items have about 200 KiB
 MOST_AT_ONCE = 100  # the same if only some attributes are read
 MOST_PUT_AT_ONCE = 25  # items of one BatchWriteItem
-MOST_CONFLICTS = 20  # attempts of a write that conflicts with transactions, in 12 seconds at most
+MOST_ATTEMPTS = 20  # of a call that other callers are in the way of, in 12 seconds at most
 # Reasons of a cancelled transaction after which another attempt may succeed. "None" means that this item is in order.
 _PASSING = (
     None,
@@ -185,13 +186,10 @@ class Table:
         for start in range(0, len(items), MOST_PUT_AT_ONCE):
             some: Any = [{"PutRequest": {"Item": write(item)}} for item in items[start : start + MOST_PUT_AT_ONCE]]
             requested = {self._name: some}
-            for attempt in range(MOST_CONFLICTS):
+            for _ in attempts():
                 requested = self._dynamodb.batch_write_item(RequestItems=requested).get("UnprocessedItems", {})
                 if not requested:
                     break
-                time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - nothing secret
-            else:
-                raise Contention
 
     def add(self, key: str, name: str, amount: int, others: Item) -> int:
         """Add an amount to a number, set `others`, and return the new number. Create the item if it does not exist.
@@ -246,7 +244,7 @@ class Table:
         condition of our own item does not hold, and `Contention` after too many conflicts.
         """
         together = others()
-        for attempt in range(MOST_CONFLICTS):
+        for _ in attempts():
             try:
                 self._dynamodb.transact_write_items(TransactItems=[own(together.fields), *together.updates])
             except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
@@ -258,12 +256,10 @@ class Table:
                     raise ConditionFailed(item) from None
                 if any(reason.get("Code") not in _PASSING for reason in reasons):
                     raise
-                time.sleep(random.uniform(0, min(1, 0.02 * 1.5**attempt)))  # noqa: S311 - nothing secret
                 if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
                     together = others()
             else:
                 return
-        raise Contention
 
     def _write(self, call: Callable[[], object], token: str) -> None:
         try:
@@ -366,13 +362,23 @@ def update_of(key: str, changes: Item, *, only_if: Condition, remove: tuple[str,
 def read_together(dynamodb: "DynamoDBClient", table_name: str, requested: Mapping[str, Any]) -> Iterator[Item]:
     """Yield the current items of one BatchGetItem in any order. Raise `Contention` if DynamoDB does not read all."""
     asked: Any = {table_name: {**requested, "ConsistentRead": True}}
-    for attempt in range(MOST_CONFLICTS):
+    for _ in attempts():
         answer = dynamodb.batch_get_item(RequestItems=asked)
         yield from map(read, answer["Responses"].get(table_name, []))
         asked = answer.get("UnprocessedKeys")
         if not asked:
             return
-        time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - nothing secret
+
+
+def attempts() -> Iterator[None]:
+    """Yield for each attempt of a call, after a random wait from the second on. Raise `Contention` after the last one.
+
+    The waits become longer, so that callers who are in each other's way spread out.
+    """
+    for number in range(MOST_ATTEMPTS):
+        if number:
+            time.sleep(random.uniform(0, min(1, 0.02 * 1.5 ** (number - 1))))  # noqa: S311 - nothing secret
+        yield
     raise Contention
 
 
@@ -381,14 +387,10 @@ def retried(call: Callable[[], object], dynamodb: "DynamoDBClient") -> None:
 
     Raise `Contention` after too many conflicts.
     """
-    for attempt in range(MOST_CONFLICTS):
-        try:
+    for _ in attempts():
+        with suppress(dynamodb.exceptions.TransactionConflictException):
             call()
-        except dynamodb.exceptions.TransactionConflictException:
-            time.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - nothing secret
-        else:
             return
-    raise Contention
 
 
 def is_contention(error: BaseException) -> bool:

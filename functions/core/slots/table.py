@@ -19,8 +19,6 @@ After an invocation with an outdated view, a generation may have an entry in bot
 is deleted when it is next, because its generation has been granted a slot by then.
 """
 
-import random
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +26,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from core.errors import Contention
 from core.generation import Generation, Status, iso
 from core.records import table as records
 from core.records.claim import CLAIM
@@ -252,11 +251,11 @@ class SlotsTable:
             keys = {str(job.in_part(source)): job.in_part(source) for job in some}
             put = [{"Put": {"TableName": self._name, "Item": item}} for item in items.values()]
             delete = [{"Delete": {"TableName": self._name, "Key": key}} for key in keys.values()]
-            for attempt in range(records.MOST_CONFLICTS):
-                with suppress(Refused):
-                    self._transact(*put, *delete)
-                    break
-                time.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - nothing secret
+            with suppress(Contention):  # they stay where they are until the next grant
+                for _ in records.attempts():
+                    with suppress(Refused):
+                        self._transact(*put, *delete)
+                        break
 
     def await_end(self, source: Run, generation_id: str) -> None:
         """Record that a generation waits for the end of another one's run, instead of an earlier run's."""
@@ -321,16 +320,16 @@ class SlotsTable:
             ),
             remove=("slot", *CLAIM) if attempt else ("slot",),
         )
-        for tried in range(records.MOST_CONFLICTS):
-            slots = [slot for slot in self.held() if slot.holder == generation.generation_id]
-            try:
-                self._transact(changed, *({"Delete": self._of_slot(slot)} for slot in slots))
-            except Refused as refused:
-                if refused.is_settled:
-                    return False
-                time.sleep(random.uniform(0, 0.02 * (tried + 1)))  # noqa: S311 - nothing secret
-            else:
-                return True
+        with suppress(Contention):
+            for _ in records.attempts():
+                slots = [slot for slot in self.held() if slot.holder == generation.generation_id]
+                try:
+                    self._transact(changed, *({"Delete": self._of_slot(slot)} for slot in slots))
+                except Refused as refused:
+                    if refused.is_settled:
+                        return False
+                else:
+                    return True
         return False
 
     def move(self, slot: Slot, number: int) -> None:
