@@ -89,7 +89,7 @@ fuzz: .venv/.ready node_modules/.ready ## search for inputs that break the prope
 torture: .venv/.ready .venv/ministack/.ready ## inject faults into the deployed stack and write docs/reliability.md
 	@python -m tests.torture
 
-compatibility: .venv/.ready .venv/ministack/.ready .venv/compatibility/.ready ## try other people's clients and write docs/compatibility.md; SOURCE as in make models
+compatibility: .venv/.ready node_modules/.ready .venv/ministack/.ready .venv/compatibility/.ready ## try other people's clients and write docs/compatibility.md; SOURCE as in make models
 	@python -m tests.compatibility $(if $(SOURCE),--source "$(SOURCE)")
 
 mutants: .venv/.ready node_modules/.ready ## break the code on purpose and check that a test fails: make mutants ONLY="part of a name"
