@@ -233,7 +233,8 @@ class Shipped:
                 case "Task":
                     state = self._enter(name, definition, state, job, learned)
                 case "Wait":
-                    job.age += state[definition["SecondsPath"].removeprefix("$.")]
+                    given = definition.get("SecondsPath", "").removeprefix("$.")
+                    job.age += state[given] if given else definition["Seconds"]
                 case "Choice":
                     name = _chosen(definition, state)
                     continue

@@ -68,7 +68,7 @@ Error responses have the provider's body, `{"message", "path", "requestId", "sta
 |---|---|
 | 400 | The request is not valid. The message names each field and the allowed values. Nothing was recorded or paid. |
 | 401 | The key is missing, not valid, or lacks the necessary scope. |
-| 403 | A budget has no room for the request. |
+| 403 | A budget has no room for the request, or too many rows of the key were rejected in this hour. |
 | 404 | You have no job with this id. |
 | 405 | The path does not support this method. |
 | 409 | The idempotency key belongs to another request, or the job's state does not allow the call, for example because it has no video yet. Or the file of a batch drops or repeats most rows of a batch, and does not say [what to do](files.md#a-file-that-drops-or-repeats-most-rows). |

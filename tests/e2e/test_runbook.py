@@ -24,60 +24,22 @@ from core.batches.identity import batch_id_for
 from core.generation import Status, iso
 from core.owners import own_folder
 from core.records.ledger import WATCHED
-from infra.runbook import NOT_WALKED, SECTIONS
+from infra.runbook import SECTIONS
 from promptreel.commands import app
 from promptreel.operator.keys import ApiKeys
 from tests.support.alarms import Alarms
 from tests.support.generations import generation
 from tests.support.local_cloud import STACK_FILE, LocalCloud, eventually, unique
+from tests.support.walked import FUNCTION_ALARMS, SCRIPTS
 from wiring import now
 
 once = pytest.mark.xdist_group("runbook")  # one worker runs all of these tests, so the broken jobs are created once
 
 BEGAN = time.time()
 
-# What the provider does to the job that raises each alarm.
-SCRIPTS: dict[str, dict[str, Any]] = {
-    "ProviderKeyRejected": {"create": [{"status": 401}]},
-    "GenerationTimedOut": {"outcome": "never"},
-    "VideoUnavailable": {"seconds": 0, "video": [{"status": 410, "repeat": True}]},
-    "VideoInvalid": {"seconds": 0, "video": [{"html": True, "repeat": True}]},
-    "VideoForbidden": {"seconds": 0, "video": [{"redirect": "https://elsewhere.invalid/v.mp4"}]},
-    "WorkflowStopped": {"outcome": "never"},
-    "ExecutionsFailed": {"seconds": 0, "video": [{"redirect": "https://elsewhere.invalid/v.mp4"}]},
-    "ProviderUnavailable": {
-        "seconds": 0,
-        "video": [{"status": 410, "repeat": True}],
-        "fetch": [None, {"status": 500, "repeat": True}],
-    },
-    "SubmissionUnknown": {"create": [{"reset": True, "accept": True}], "logged": "never"},
-}
 NOT_SENT = "SubmissionUnknown, not accepted"
 # Events that functions cannot handle, by the function's file. The sweep ignores its event.
 UNREADABLE: dict[str, Any] = {"authorize": {"headers": {"authorization": 5}}, "reconcile": {"day": "never"}}
-FUNCTION_ALARMS = {
-    alarm: text.removeprefix("The function ").split()[0] for alarm, text in SECTIONS["SweepErrors"].alarms.items()
-}
-WALKED: set[str] = {*SCRIPTS, *FUNCTION_ALARMS, "InternalError", "ProviderKeyMissing", "ProviderOutOfCredits"} | {
-    "DeadLetters",
-    "IngestDeadLetters",
-    "WebhookDeadLetters",
-    "WebhooksGivenUp",
-    "BatchesAborted",
-    "BatchesFailed",
-    "RejectedRows",
-    "ApiErrors",
-    "BudgetNearlySpent",
-    "BudgetSpent",
-    "OwnersBudgetNearlySpent",
-    "OwnersBudgetSpent",
-    "DoesNotAddUp",
-}
-
-
-def test_every_alarm_is_tested_or_listed_as_untested() -> None:
-    assert {*SECTIONS} == WALKED | {*NOT_WALKED}
-    assert not WALKED & {*NOT_WALKED}
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Test that an end which an owner wanted is neither an error of a function nor a failed execution."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,10 @@ from tests.support.functions import Cloud
 from tests.support.states import STATES, caught, following, output, payload
 
 Accepted = Callable[..., str]
-STEPS = {"Admit": "admit", "Submit": "submit", "LookUpSubmission": "look_up_submission", "CheckStatus": "check_status"}
-STEPS |= {"Finalize": "finalize", "RecordFailure": "record_failure"}
+# The functions by the states that invoke them.
+STEPS = {
+    name: re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower() for name, state in STATES.items() if state["Type"] == "Task"
+}
 
 
 def cancel(cloud: Cloud) -> None:
@@ -51,7 +54,7 @@ def levels(printed: str) -> set[str]:
 
 
 @pytest.mark.parametrize("end", [cancel, delete, rescued])
-@pytest.mark.parametrize("name", ["Admit", "Submit", "LookUpSubmission", "CheckStatus"])
+@pytest.mark.parametrize("name", [name for name in STEPS if name not in ("Finalize", "RecordFailure")])
 def test_an_end_that_the_owner_wanted_is_no_error(
     cloud: Cloud, accepted: Accepted, capsys: pytest.CaptureFixture[str], name: str, end: Callable[[Cloud], None]
 ) -> None:

@@ -36,8 +36,13 @@ def test_the_page_names_what_costs_money_without_jobs(name: str) -> None:
         "empty receives from two queues": receives * USD["SQS request"],
         "the sweep, every minute, with its traces": SWEEP,
     }
-    assert page() == pytest.approx(expected, abs=0.005)
+    on_page = page()
+    assert on_page.keys() == expected.keys(), "change the table in docs/deploy.md"
+    assert on_page == pytest.approx(expected, abs=0.005), "change the table in docs/deploy.md"
     total = re.search(r"without jobs costs ([\d.]+) USD a month", PAGE)
     assert total
-    assert float(total[1]) == pytest.approx(sum(expected.values()), abs=0.01)
-    assert f"charges {total[1]} USD a month without jobs" in (ROOT / "README.md").read_text("utf-8")
+    assert float(total[1]) == pytest.approx(sum(expected.values()), abs=0.01), "change the sum above the table"
+    assert f"charges {total[1]} USD a month without jobs" in (ROOT / "README.md").read_text("utf-8"), "change README.md"
+    parts = sum(usd for part, usd in expected.items() if re.search("alarms|secrets|key", part))
+    hourly = f"monthly prices of {alarms} alarms, three secrets and one key ({parts:.2f} USD a month)"
+    assert hourly in (ROOT / "docs" / "sandbox.md").read_text("utf-8"), f"docs/sandbox.md: {hourly}"

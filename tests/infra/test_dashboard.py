@@ -19,7 +19,10 @@ def test_it_stays_free_even_when_everything_has_failed(stage: str) -> None:
     widgets = body(stage)["widgets"]
     drawn = [metric for one in widgets for metric in one["properties"].get("metrics", [])]
     named = [metric for metric in drawn if "expression" not in metric[0]]
-    assert 30 <= len(named) <= FREE - len(_COSTLY_FAILURES)
+    assert len(named) >= 30
+    assert len(named) + len(_COSTLY_FAILURES) <= FREE, (
+        f"a dashboard has {FREE} free metrics: draw fewer in infra/dashboard.py, or one alarm fewer on an error"
+    )
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -9,6 +9,7 @@ from infra.bundle import ROOT
 from infra.runbook import NOT_WALKED, RUNBOOK, SECTIONS, Section, description
 from tests.support.programs import check
 from tests.support.templates import STAGES, resources
+from tests.support.walked import WALKED
 
 PAGE = (ROOT / "docs" / "runbook.md").read_text("utf-8")
 COMMANDS = [
@@ -34,14 +35,23 @@ def test_an_alarm_is_in_one_section_and_a_section_has_one_anchor() -> None:
     assert NOT_WALKED.keys() <= SECTIONS.keys()
 
 
+def test_every_alarm_is_tested_or_listed_as_untested() -> None:
+    assert {*SECTIONS} == WALKED | {*NOT_WALKED}, (
+        "raise it in tests/e2e/test_runbook.py and name it in tests/support/walked.py, or in NOT_WALKED of "
+        "infra/runbook.py"
+    )
+    assert not WALKED & {*NOT_WALKED}
+
+
 def test_an_alarm_without_a_description_says_where_to_add_it() -> None:
-    with pytest.raises(KeyError, match="does not describe the alarm ReviewErrors: add it to _FUNCTIONS"):
-        description("ReviewErrors")
+    with pytest.raises(KeyError, match="does not describe the alarm NobodysErrors: add it to _FUNCTIONS"):
+        description("NobodysErrors")
 
 
 @pytest.mark.parametrize("section", RUNBOOK, ids=lambda section: section.anchor)
 def test_the_page_has_the_section_with_all_its_commands(section: Section) -> None:
-    _, _, text = PAGE.partition(f"\n## {section.title}\n")
+    _, heading, text = PAGE.partition(f"\n## {section.title}\n")
+    assert heading, "run make docs"
     text = text.partition("\n## ")[0]
     assert section.look
     assert section.do

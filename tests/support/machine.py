@@ -71,7 +71,8 @@ class Machine:
                 result = {definition["ResultPath"].removeprefix("$."): definition["Result"]}
                 self._ready.append((execution, definition["Next"], {**state, **result}))
             case "Wait":
-                at = self.clock.time.timestamp() + state[definition["SecondsPath"].removeprefix("$.")]
+                given = definition.get("SecondsPath", "").removeprefix("$.")
+                at = self.clock.time.timestamp() + (state[given] if given else definition["Seconds"])
                 heapq.heappush(self._sleeping, (at, next(self._numbers), (execution, definition["Next"], state)))
             case _:
                 self.ended[execution] = name

@@ -109,7 +109,12 @@ def written(base: type[Exception]) -> dict[str, str]:
 
 @pytest.mark.parametrize("module", [errors, promptreel.errors], ids=["core", "client"])
 def test_the_tree_in_the_docstring_is_the_tree_of_the_classes(module: Any) -> None:
-    assert drawn(module.__doc__) == written(module.PromptreelError)
+    assert drawn(module.__doc__) == written(module.PromptreelError), f"draw it in the docstring of {module.__file__}"
+
+
+def test_every_error_of_a_generation_is_one_that_it_can_end_with() -> None:
+    """An error that names() leaves out is recorded as InternalError, without its message."""
+    assert written(errors.GenerationError).keys() <= names().keys(), "derive it directly from GenerationError"
 
 
 REMEDIES = {name: getattr(errors, name).remedy for name in written(errors.PromptreelError).keys() - {"GenerationError"}}
