@@ -306,7 +306,7 @@ RUNBOOK: tuple[Section, ...] = (
         look=(
             Step(
                 "Show how many functions this account can run at once, and how many the stage expects. A new account "
-                "can run ten:",
+                "may be limited to ten:",
                 "promptreel doctor",
             ),
         ),
