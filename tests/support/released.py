@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Upgrades are supported from this commit on. It counts as the last release until there is a tag such as v0.2.0.
-FIRST = "c5975e4d7c46aa43097493c0c761faf81cd8387e"
+# Upgrades are supported from 0.2.0 on. This commit, "Release 0.2.0", counts as the last release until there is a tag.
+FIRST = "7b84957140b44b4ce5f7a079fdbd014b1b27bdf1"
 
 
 def last_release() -> str:
