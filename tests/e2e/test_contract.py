@@ -16,6 +16,7 @@ MODELS = ("veo2", "google/veo3", "luma/ray-2", "klingai/avatar-pro", "wan/v2.1/1
 # docs/files.md describes files: no schema can express which texts are tables of allowed prompts.
 CONFIG = """headers = { Authorization = "Bearer ${API_KEY}" }
 max-redirects = 0
+parameters = { "query.strict" = "true" } # otherwise fields that no schema has are accepted
 
 [[operations]]
 include-operation-id = "sendBatch"
@@ -78,8 +79,6 @@ def _whole_contract(cloud: LocalCloud) -> dict[str, Any]:
                 parameter["schema"] = {"enum": ["http://127.0.0.2:9/", "http://127.0.0.3:9/x?y=z"]}
             if parameter["name"] == "tag":  # no schema can express unique keys, or a total of 20
                 parameter["schema"] = {"type": "array", "items": {"enum": ["a", "shot=3", " b , c=d;"]}}
-            if parameter["name"] == "strict":  # otherwise fields that no schema has are accepted
-                parameter |= {"required": True, "schema": {"const": "true"}}
     for parameter in contract["paths"]["/v2/models"]["get"]["parameters"]:
         if parameter["name"] == "settings":  # no schema can express that a text is a JSON object
             parameter["schema"] = {"enum": ["{}", '{"duration": 8, "resolution": "1080p"}', '{"unknown": true}']}
