@@ -11,6 +11,7 @@ import pytest
 
 from core.batches import report as batch_report
 from core.batches.record import Batch, BatchRecord
+from core.batches.rejection import MAX_PROMPT
 from core.batches.run import BatchRun
 from core.batches.staged_row import StagedRow
 from core.records.ledger import Ledger
@@ -122,7 +123,7 @@ def test_a_large_report_is_never_in_memory(monkeypatch: pytest.MonkeyPatch) -> N
     tracemalloc.stop()
     assert reported.is_complete
     assert reported.totals == {"rows": rows, "completed": rows, "failed": 0, "made_before": 0}
-    assert min(bucket.sizes) > rows * batch_report.MAX_PROMPT  # not ten times as much
+    assert min(bucket.sizes) > rows * MAX_PROMPT  # not ten times as much
     assert peak < 6 << 20
 
 
